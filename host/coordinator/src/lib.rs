@@ -1,0 +1,5 @@
+//! The thinking part of Pointsman.
+
+mod port;
+
+pub use port::Policies;

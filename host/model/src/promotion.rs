@@ -1,0 +1,99 @@
+//! Models, candidates and the way into service.
+
+use crate::context::GateStage;
+use crate::ids::{DecisionId, Digest, Millis, ModelTag, RunId};
+use crate::run::{HostLoss, Pair};
+use serde::{Deserialize, Serialize};
+
+/// A trained model version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    pub tag: ModelTag,
+    pub parent: Option<ModelTag>,
+    pub run: RunId,
+    pub digest: Digest,
+    pub bytes: u64,
+    /// Directory relative to the data directory.
+    pub path: String,
+    pub made_at: Millis,
+    /// Host the last step of its making was trained on.
+    pub host: Option<String>,
+    /// Hosts it and its ancestors were trained on.
+    pub hosts: Vec<String>,
+}
+
+/// Where a candidate is on its way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CandidateStage {
+    /// An evaluation run is due or under way; `offset` is the next held-out block.
+    Evaluating { run: Option<RunId>, offset: u32 },
+    /// It answers a share of the standard requests.
+    Canary { started_at: Millis, wanted: u32 },
+    /// It is live, and the model before it is ready to come back.
+    Watching { started_at: Millis, wanted: u32 },
+    /// A person has to decide.
+    Held { from: GateStage, reason: String },
+}
+
+impl CandidateStage {
+    pub fn slug(&self) -> &'static str {
+        match self {
+            CandidateStage::Evaluating { .. } => "evaluating",
+            CandidateStage::Canary { .. } => "canary",
+            CandidateStage::Watching { .. } => "watching",
+            CandidateStage::Held { .. } => "held",
+        }
+    }
+}
+
+/// A model tag on its way into service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    pub tag: ModelTag,
+    pub baseline: ModelTag,
+    pub since: Millis,
+    pub stage: CandidateStage,
+    /// Looks taken and pairs seen in the present stage.
+    pub looks: u32,
+    pub pairs: Vec<Pair>,
+    /// Served requests in the present stage.
+    pub served: ServedTotals,
+    /// Held-out losses of candidate and baseline, means over all pairs of the evaluation.
+    pub evaluation: Vec<HostLoss>,
+    pub decisions: Vec<DecisionId>,
+}
+
+/// One standard request that both models took part in: one answered, both scored the prompt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServedSample {
+    /// Whether the candidate's answer went out.
+    pub by_candidate: bool,
+    pub failed: bool,
+    pub latency_ms: f64,
+    /// Prompt scored by both; none where a model failed or the prompt is too short.
+    pub pair: Option<Pair>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServedTotals {
+    pub baseline: Served,
+    pub candidate: Served,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Served {
+    pub requests: u32,
+    pub failed: u32,
+    pub latency_ms_sum: f64,
+}
+
+/// How a candidate's way ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CandidateEnd {
+    /// Applied, watched and kept.
+    Kept,
+    Rejected,
+    RolledBack,
+}

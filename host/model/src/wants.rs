@@ -1,0 +1,49 @@
+//! Wants: what should be true outside. Level-triggered: the runner compares and acts, and may be told twice.
+
+use crate::ids::ModelTag;
+use crate::promotion::Model;
+use crate::run::Run;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Wants {
+    /// Runs that should be under way; one that is cancelled should be ended.
+    pub runs: Vec<WantedRun>,
+    pub serving: Option<Serving>,
+    /// Models whose files must stay; all others may be deleted.
+    pub keep: BTreeSet<ModelTag>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WantedRun {
+    pub run: Run,
+    /// Directories, relative to the data directory, of the models that the work names.
+    pub base: Option<String>,
+    pub candidate: Option<String>,
+    /// The source's title and text, for the trainer.
+    pub source: Option<WantedSource>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WantedSource {
+    pub id: u64,
+    pub title: String,
+    pub body: String,
+}
+
+/// Which model answers standard requests, and which one stands beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Serving {
+    pub active: Model,
+    pub beside: Option<Beside>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Beside {
+    /// The candidate answers this share of the requests; both score every prompt.
+    Canary { candidate: Model, share: f64 },
+    /// The active model is the candidate; the model before it scores every prompt, too.
+    Watch { before: Model },
+}
