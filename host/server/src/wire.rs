@@ -1,0 +1,325 @@
+//! What the browser and the command line see: the shapes of the API. Each fact is derived once, in `view.rs`; the page
+//! folds snapshot and patches and computes no headline number of its own.
+//!
+//! `web/src/wire.ts` is generated from these types by a test; do not edit it by hand.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// The read model `dashboard`: everything the first screen shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct Dashboard {
+    /// Journal position this was taken at.
+    pub seq: u64,
+    /// Server time in milliseconds since 1970.
+    pub at: u64,
+    pub version: String,
+    pub training: TrainingState,
+    /// Queue, Execute, Outcome, Promotion.
+    pub pipeline: Vec<Stage>,
+    pub window: Window,
+    pub totals: Totals,
+    pub active: Option<ModelCard>,
+    pub candidate: Option<CandidateCard>,
+    pub last_apply: Option<Apply>,
+    /// In the order source-selection, retry, promotion-gate, curriculum.
+    pub policies: Vec<PolicyCard>,
+    /// Latest first; the 30 newest.
+    pub jobs: Vec<JobRow>,
+    /// Latest first; the 50 newest.
+    pub decisions: Vec<DecisionRow>,
+    /// What happens next, in one sentence.
+    pub next_action: String,
+    /// What is wrong, most urgent first; empty when all is well.
+    pub alerts: Vec<Alert>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct TrainingState {
+    /// stopped, running, draining
+    pub slug: String,
+    pub label: String,
+    /// What is wanted.
+    pub enabled: bool,
+    /// Training runs under way, and the most there may be.
+    pub running: u32,
+    pub cap: u32,
+    pub by: String,
+    pub reason: String,
+    pub since: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct Stage {
+    pub slug: String,
+    pub label: String,
+    pub count: u64,
+    /// One short line under the count: `+2 curriculum`.
+    pub detail: String,
+}
+
+/// Successes toward the next evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct Window {
+    pub size: u64,
+    pub done: u64,
+    pub remaining: u64,
+    pub watermark: u64,
+    /// collecting, evaluating, canary, watching, held, none
+    pub state: String,
+    pub state_label: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct Totals {
+    pub outcomes: u64,
+    pub successes: u64,
+    pub failures: u64,
+    /// Over the latest 100 outcomes.
+    pub recent_successes: u64,
+    pub recent_outcomes: u64,
+    pub live_applies: u64,
+    pub rejected: u64,
+    pub rolled_back: u64,
+    pub decisions: u64,
+    pub fallbacks: u64,
+    pub swaps: u64,
+}
+
+/// Held-out loss of one host in bits per byte.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct HostBits {
+    pub host: String,
+    pub bits: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct ModelCard {
+    pub tag: String,
+    pub digest: String,
+    pub parent: Option<String>,
+    pub live_since: Option<u64>,
+    /// Mean over hosts; none before the first evaluation.
+    pub mean: Option<f64>,
+    pub hosts: Vec<HostBits>,
+    /// Standard requests answered since this host process started.
+    pub answered: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct HostComparison {
+    pub host: String,
+    pub baseline: f64,
+    pub candidate: f64,
+    pub pairs: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct CandidateCard {
+    pub tag: String,
+    pub baseline: String,
+    /// evaluating, canary, watching, held
+    pub stage: String,
+    pub stage_label: String,
+    pub since: u64,
+    pub looks: u32,
+    pub pairs: u32,
+    pub pairs_cap: u32,
+    /// Means over the hosts of the evaluation.
+    pub baseline_mean: Option<f64>,
+    pub candidate_mean: Option<f64>,
+    pub hosts: Vec<HostComparison>,
+    /// The gate's latest words.
+    pub latest_reason: String,
+    pub latest_decision: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct Apply {
+    pub at: u64,
+    pub model: String,
+    pub before: String,
+    pub bits_before: Option<f64>,
+    pub bits_after: Option<f64>,
+    pub decision: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct PolicyCard {
+    pub kind: String,
+    pub generation: u32,
+    pub name: String,
+    pub version: String,
+    pub digest: String,
+    /// component, rhai, built-in
+    pub engine: String,
+    pub summary: String,
+    pub since_seq: u64,
+    pub since: u64,
+    pub actor: String,
+    pub reason: String,
+    /// Decisions this generation has answered, and its faults.
+    pub decisions: u64,
+    pub faults: u64,
+    /// Version a rollback would bring back.
+    pub previous: Option<String>,
+    /// The latest refused file of this kind since the last activation.
+    pub problem: Option<PolicyProblem>,
+}
+
+/// Why a policy file was refused. The version before it goes on serving.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct PolicyProblem {
+    /// Stable: `PM2104`.
+    pub code: String,
+    pub stage: String,
+    pub file: String,
+    pub line: Option<u32>,
+    pub column: Option<u32>,
+    pub message: String,
+    /// The cure.
+    pub fix: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct JobRow {
+    pub id: u64,
+    pub name: String,
+    pub class: String,
+    pub host: Option<String>,
+    pub source: Option<u64>,
+    pub attempt: u32,
+    /// queued, warming, running, completed, failed, cancelled
+    pub status_slug: String,
+    pub status_label: String,
+    pub created_at: u64,
+    pub started_at: Option<u64>,
+    pub finished_at: Option<u64>,
+    pub steps: Option<u32>,
+    pub loss: Option<f64>,
+    pub model: Option<String>,
+    pub base: Option<String>,
+    pub error: Option<String>,
+    pub failure_class: Option<String>,
+    pub decision: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct DecisionRow {
+    pub id: u64,
+    pub seq: u64,
+    pub at: u64,
+    pub kind: String,
+    /// The verdict's word: pick, retry, advance ...
+    pub verdict: String,
+    /// The verdict in words: `picks #12 novel`.
+    pub summary: String,
+    pub subject: String,
+    pub reasons: Vec<ReasonRow>,
+    pub policy: String,
+    pub digest: String,
+    pub engine: String,
+    pub generation: u32,
+    /// active, last_good, built_in
+    pub link: String,
+    pub fuel: Option<u64>,
+    pub micros: u32,
+    /// Links asked before, and why they did not answer.
+    pub declined: Vec<DeclinedRow>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct ReasonRow {
+    pub code: String,
+    pub text: String,
+    pub feature: Option<String>,
+    pub value: Option<f64>,
+    pub threshold: Option<f64>,
+    pub margin: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct DeclinedRow {
+    pub link: String,
+    pub policy: String,
+    pub class: String,
+    pub detail: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct Alert {
+    /// info, warning, error
+    pub level: String,
+    pub code: String,
+    pub text: String,
+    pub fix: Option<String>,
+}
+
+/// `GET /api/v1/decisions/{id}`: the row with everything the ledger holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct DecisionDetail {
+    pub row: DecisionRow,
+    /// The context as the answering link saw it.
+    #[ts(type = "unknown")]
+    pub context: serde_json::Value,
+    #[ts(type = "unknown")]
+    pub ruling: serde_json::Value,
+    pub context_digest: String,
+}
+
+/// A point of a loss curve: step, training loss, held-out loss.
+pub type Point = (u64, Option<f64>, Option<f64>);
+
+/// `GET /api/v1/jobs/{id}`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct JobDetail {
+    pub row: JobRow,
+    pub points: Vec<Point>,
+    /// The last lines of its output.
+    pub log: Vec<String>,
+    pub artifacts: Vec<String>,
+}
+
+/// A frame from server to viewer on `/ws`. Connect with `?since=SEQ&epoch=EPOCH` to resume.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Frame {
+    /// First frame. Another epoch than the viewer's means that it must drop what it holds.
+    Hello { epoch: String, version: String, seq: u64 },
+    /// The whole read model; replaces what the viewer holds.
+    Snapshot { model: String, seq: u64, state: Box<Dashboard> },
+    /// RFC 6902 operations that lead from the state at `from` to the state at `seq`.
+    #[serde(rename = "state.read.model.patch")]
+    Patch {
+        model: String,
+        from: u64,
+        seq: u64,
+        #[ts(type = "Array<{ op: string; path: string; from?: string; value?: unknown }>")]
+        patch: serde_json::Value,
+    },
+    /// New points of a run's loss curve. Not part of the sequence; `GET /api/v1/jobs/{id}` has them all.
+    Samples { run: u64, points: Vec<Point> },
+    /// The viewer was too slow: these positions are not sent; a snapshot follows.
+    Gap { from: u64, to: u64 },
+}
+
+/// RFC 9457.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+    pub code: String,
+    pub errors: Vec<FieldError>,
+    /// The cure.
+    pub fix: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct FieldError {
+    /// JSON pointer of the field.
+    pub pointer: String,
+    pub detail: String,
+}
