@@ -13,6 +13,9 @@ pub struct Wants {
     pub serving: Option<Serving>,
     /// Models whose files must stay; all others may be deleted.
     pub keep: BTreeSet<ModelTag>,
+    /// The same models as directories relative to the data directory: files know no tags.
+    #[serde(default)]
+    pub keep_paths: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
