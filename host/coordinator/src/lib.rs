@@ -1,5 +1,22 @@
-//! The thinking part of Pointsman.
+//! The thinking part of Pointsman: one struct that owns the state, a closed list of commands in, events and wants out.
+//!
+//! [`Coordinator::handle`] takes a command and the time, asks policies through the port [`Policies`] where a decision is
+//! due, and answers with the events that follow. [`State::apply`] is the only place where state changes; it decides
+//! nothing and cannot fail, so that a replayed journal is the live state. [`Coordinator::wants`] says what should be
+//! true outside, [`Coordinator::next_deadline`] when to send the next `Tick`.
+//!
+//! Absent on purpose: async, clocks, randomness, files, processes, engines. `now` and seeds come in.
 
+mod chain;
+mod check;
+mod coordinator;
+mod fallback;
+mod handle;
 mod port;
+mod state;
 
+pub use chain::Breaker;
+pub use check::check_verdict;
+pub use coordinator::{Coordinator, Handled, Refusal, RefusalKind, Reply, SnapshotError};
 pub use port::Policies;
+pub use state::*;

@@ -193,7 +193,10 @@ impl Context {
     /// The bytes that are recorded and replayed. The first byte names the layout, so that a later one can be told apart.
     pub fn encode(&self) -> EncodedContext {
         let bytes = postcard::to_extend(self, vec![CONTEXT_LAYOUT]).expect("a context is plain data");
-        EncodedContext { digest: Digest::of(&bytes), bytes }
+        EncodedContext {
+            digest: Digest::of(&bytes),
+            bytes,
+        }
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Context, ContextDecodeError> {

@@ -12,43 +12,149 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
-    HostStarted { version: String, term: u32 },
-    SourceQueued { source: SourceId, new: NewSource, #[serde(default)] decision: Option<DecisionId> },
-    SourceEnabled { source: SourceId, actor: Actor },
-    SourceDisabled { source: SourceId, actor: Actor, reason: String, #[serde(default)] decision: Option<DecisionId> },
+    HostStarted {
+        version: String,
+        term: u32,
+    },
+    SourceQueued {
+        source: SourceId,
+        new: NewSource,
+        #[serde(default)]
+        decision: Option<DecisionId>,
+    },
+    SourceEnabled {
+        source: SourceId,
+        actor: Actor,
+    },
+    SourceDisabled {
+        source: SourceId,
+        actor: Actor,
+        reason: String,
+        #[serde(default)]
+        decision: Option<DecisionId>,
+    },
     /// A failed source waits for its next attempt.
-    RetryScheduled { source: SourceId, at: Millis, decision: DecisionId },
-    SourceMoved { source: SourceId, lane: Lane, decision: DecisionId },
+    RetryScheduled {
+        source: SourceId,
+        at: Millis,
+        decision: DecisionId,
+    },
+    SourceMoved {
+        source: SourceId,
+        lane: Lane,
+        decision: DecisionId,
+    },
     /// A source leaves, unsuccessfully.
-    SourceGivenUp { source: SourceId, decision: DecisionId },
-    HostsParked { hosts: Vec<String>, decision: DecisionId },
-    TrainingStarted { actor: Actor, reason: String },
-    TrainingStopped { actor: Actor, reason: String },
-    SettingsChanged { settings: Settings, actor: Actor },
+    SourceGivenUp {
+        source: SourceId,
+        decision: DecisionId,
+    },
+    HostsParked {
+        hosts: Vec<String>,
+        decision: DecisionId,
+    },
+    TrainingStarted {
+        actor: Actor,
+        reason: String,
+    },
+    TrainingStopped {
+        actor: Actor,
+        reason: String,
+    },
+    SettingsChanged {
+        settings: Settings,
+        actor: Actor,
+    },
     /// A policy was asked. Comes before the events that follow from its verdict.
     Decided(Box<Decision>),
-    RunPlanned { run: Run, #[serde(default)] decision: Option<DecisionId> },
-    RunStarted { token: AttemptToken },
-    RunCancelRequested { run: RunId, actor: Actor, reason: String },
+    RunPlanned {
+        run: Run,
+        #[serde(default)]
+        decision: Option<DecisionId>,
+    },
+    RunStarted {
+        token: AttemptToken,
+    },
+    RunCancelRequested {
+        run: RunId,
+        actor: Actor,
+        reason: String,
+    },
     /// The one outcome of a run. `model` is the tag given to what it made.
-    RunFinished { token: AttemptToken, report: RunReport, #[serde(default)] model: Option<ModelTag> },
+    RunFinished {
+        token: AttemptToken,
+        report: RunReport,
+        #[serde(default)]
+        model: Option<ModelTag>,
+    },
     /// The first model goes into service: there is nothing to compare it with.
-    ModelBootstrapped { model: ModelTag },
+    ModelBootstrapped {
+        model: ModelTag,
+    },
     /// A window of successes is full: the newest model of the line is compared with the active one.
-    CandidateRaised { candidate: ModelTag, baseline: ModelTag, watermark: u64 },
+    CandidateRaised {
+        candidate: ModelTag,
+        baseline: ModelTag,
+        watermark: u64,
+    },
     /// A window was full, but the line holds no model newer than the active one.
-    WindowPassed { watermark: u64 },
-    CandidateAdvanced { candidate: ModelTag, to: CandidateStep, by: StageBy },
-    CandidateServed { candidate: ModelTag, samples: Vec<ServedSample> },
-    MorePairsWanted { candidate: ModelTag, pairs: u32, decision: DecisionId },
-    CandidateHeld { candidate: ModelTag, reason: String, decision: DecisionId },
+    WindowPassed {
+        watermark: u64,
+    },
+    CandidateAdvanced {
+        candidate: ModelTag,
+        to: CandidateStep,
+        by: StageBy,
+    },
+    CandidateServed {
+        candidate: ModelTag,
+        samples: Vec<ServedSample>,
+    },
+    MorePairsWanted {
+        candidate: ModelTag,
+        pairs: u32,
+        decision: DecisionId,
+    },
+    CandidateHeld {
+        candidate: ModelTag,
+        reason: String,
+        decision: DecisionId,
+    },
     /// Goes live without a restart.
-    ModelApplied { model: ModelTag, before: ModelTag, by: StageBy },
-    CandidateEnded { candidate: ModelTag, end: CandidateEnd, reason: String, by: StageBy },
-    ModelRolledBack { from: ModelTag, to: ModelTag, reason: String },
-    ModelsRetired { models: Vec<ModelTag> },
-    PolicyActivated { generation: u32, description: PolicyDescription, previous: Option<PolicyRef>, actor: Actor, reason: String },
-    PolicyRolledBack { kind: PolicyKind, generation: u32, to: PolicyDescription, from: PolicyRef, actor: Actor, reason: String },
+    ModelApplied {
+        model: ModelTag,
+        before: ModelTag,
+        by: StageBy,
+    },
+    CandidateEnded {
+        candidate: ModelTag,
+        end: CandidateEnd,
+        reason: String,
+        by: StageBy,
+    },
+    ModelRolledBack {
+        from: ModelTag,
+        to: ModelTag,
+        reason: String,
+    },
+    ModelsRetired {
+        models: Vec<ModelTag>,
+    },
+    PolicyActivated {
+        generation: u32,
+        description: PolicyDescription,
+        previous: Option<PolicyRef>,
+        actor: Actor,
+        reason: String,
+    },
+    PolicyRolledBack {
+        kind: PolicyKind,
+        generation: u32,
+        to: PolicyDescription,
+        from: PolicyRef,
+        actor: Actor,
+        reason: String,
+    },
 }
 
 /// The stage a candidate moves to.

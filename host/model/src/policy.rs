@@ -15,7 +15,12 @@ pub enum PolicyKind {
 }
 
 impl PolicyKind {
-    pub const ALL: [PolicyKind; 4] = [PolicyKind::SourceSelection, PolicyKind::Retry, PolicyKind::PromotionGate, PolicyKind::Curriculum];
+    pub const ALL: [PolicyKind; 4] = [
+        PolicyKind::SourceSelection,
+        PolicyKind::Retry,
+        PolicyKind::PromotionGate,
+        PolicyKind::Curriculum,
+    ];
 
     pub fn slug(self) -> &'static str {
         match self {
@@ -71,7 +76,12 @@ impl PolicyRef {
     /// The fallback of a kind; it has no code to digest.
     pub fn built_in(kind: PolicyKind) -> PolicyRef {
         let name = format!("built-in-{kind}");
-        PolicyRef { digest: Digest::of(name.as_bytes()), name, version: env!("CARGO_PKG_VERSION").to_string(), engine: EngineKind::BuiltIn }
+        PolicyRef {
+            digest: Digest::of(name.as_bytes()),
+            name,
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            engine: EngineKind::BuiltIn,
+        }
     }
 }
 
@@ -122,7 +132,11 @@ pub const FUEL_PER_RHAI_OPERATION: u64 = 200;
 
 impl Default for PolicyLimits {
     fn default() -> PolicyLimits {
-        PolicyLimits { fuel: 100_000_000, deadline_ms: 80, memory_bytes: 64 << 20 }
+        PolicyLimits {
+            fuel: 100_000_000,
+            deadline_ms: 80,
+            memory_bytes: 64 << 20,
+        }
     }
 }
 

@@ -26,8 +26,13 @@ pub struct Model {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CandidateStage {
-    /// An evaluation run is due or under way; `offset` is the next held-out block.
-    Evaluating { run: Option<RunId>, offset: u32 },
+    /// An evaluation run is due or under way; `offset` is the next held-out block. After a failed one it waits until `not_before`.
+    Evaluating {
+        run: Option<RunId>,
+        offset: u32,
+        failures: u32,
+        not_before: Millis,
+    },
     /// It answers a share of the standard requests.
     Canary { started_at: Millis, wanted: u32 },
     /// It is live, and the model before it is ready to come back.

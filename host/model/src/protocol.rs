@@ -133,11 +133,7 @@ pub enum TrainerEvent {
         /// Loss on a held-out text, when it was measured at this step.
         #[serde(default, alias = "eval_loss", skip_serializing_if = "Option::is_none")]
         eval_loss: Option<f64>,
-        #[serde(
-            default,
-            alias = "bytes_per_second",
-            skip_serializing_if = "Option::is_none"
-        )]
+        #[serde(default, alias = "bytes_per_second", skip_serializing_if = "Option::is_none")]
         bytes_per_second: Option<f64>,
         /// What else the line carried, such as a learning rate or a gradient norm.
         #[serde(flatten)]
@@ -172,11 +168,7 @@ pub enum TrainerEvent {
         eval: Vec<HostBits>,
         #[serde(default, alias = "eval_loss", skip_serializing_if = "Option::is_none")]
         eval_loss: Option<f64>,
-        #[serde(
-            default,
-            alias = "eval_loss_before",
-            skip_serializing_if = "Option::is_none"
-        )]
+        #[serde(default, alias = "eval_loss_before", skip_serializing_if = "Option::is_none")]
         eval_loss_before: Option<f64>,
     },
     /// The run gives up and says why. Without a class the exit status decides.

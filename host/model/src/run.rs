@@ -29,9 +29,18 @@ pub struct AttemptToken {
 pub enum Work {
     /// The very first model, where there is none to start from.
     Bootstrap,
-    Train { source: SourceId, host: Option<String>, params: TrainingParams, replay_hosts: Vec<String> },
+    Train {
+        source: SourceId,
+        host: Option<String>,
+        params: TrainingParams,
+        replay_hosts: Vec<String>,
+    },
     /// Candidate against baseline on held-out blocks, from `offset` on.
-    Evaluate { candidate: ModelTag, offset: u32, blocks_per_host: u32 },
+    Evaluate {
+        candidate: ModelTag,
+        offset: u32,
+        blocks_per_host: u32,
+    },
 }
 
 /// A run that is wanted or under way. A finished one leaves the state; its row stays in the views.
@@ -149,8 +158,18 @@ impl FailureCounts {
     }
 
     pub fn total(&self) -> u32 {
-        let FailureCounts { infra, preempted, timeout, transient, deterministic, crash, policy } = *self;
-        [infra, preempted, timeout, transient, deterministic, crash, policy].iter().fold(0, |sum: u32, n| sum.saturating_add(*n))
+        let FailureCounts {
+            infra,
+            preempted,
+            timeout,
+            transient,
+            deterministic,
+            crash,
+            policy,
+        } = *self;
+        [infra, preempted, timeout, transient, deterministic, crash, policy]
+            .iter()
+            .fold(0, |sum: u32, n| sum.saturating_add(*n))
     }
 }
 

@@ -97,7 +97,10 @@ impl Settings {
         let mut problems = Vec::new();
         let mut whole = |field: &str, value: u32, low: u32, high: u32| {
             if !(low..=high).contains(&value) {
-                problems.push(SettingProblem { field: field.into(), problem: format!("{value} is not between {low} and {high}") });
+                problems.push(SettingProblem {
+                    field: field.into(),
+                    problem: format!("{value} is not between {low} and {high}"),
+                });
             }
         };
         whole("training_max_active", self.training_max_active, 1, 64);
@@ -118,10 +121,18 @@ impl Settings {
         whole("keep_models", self.keep_models, 2, 10_000);
         let mut real = |field: &str, value: f64, low: f64, high: f64| {
             if !(value >= low && value <= high) {
-                problems.push(SettingProblem { field: field.into(), problem: format!("{value} is not between {low} and {high}") });
+                problems.push(SettingProblem {
+                    field: field.into(),
+                    problem: format!("{value} is not between {low} and {high}"),
+                });
             }
         };
-        real("default_learning_rate", self.default_learning_rate, LEARNING_RATE_MIN, LEARNING_RATE_MAX);
+        real(
+            "default_learning_rate",
+            self.default_learning_rate,
+            LEARNING_RATE_MIN,
+            LEARNING_RATE_MAX,
+        );
         real("default_replay_share", self.default_replay_share, 0.0, REPLAY_SHARE_MAX);
         real("canary_share", self.canary_share, 0.01, 1.0);
         real("guard_error_rise", self.guard_error_rise, 0.0, 1.0);

@@ -81,8 +81,14 @@ pub struct Source {
 pub enum SourceStage {
     Pending,
     /// Failed, and to be tried again at this time.
-    Waiting { until: Millis },
-    Running { run: crate::RunId },
+    Waiting {
+        until: Millis,
+    },
+    Running {
+        run: crate::RunId,
+    },
     /// Not run until a person enables it.
-    Disabled { reason: String },
+    Disabled {
+        reason: String,
+    },
 }

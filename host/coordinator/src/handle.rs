@@ -1,0 +1,224 @@
+//! One turn: a command in, the events that follow out.
+//!
+//! A turn has two parts. `command` takes the command or refuses it before the first event. `settle` then does what
+//! is due in the new state, whatever led to it: a window that is full, an evaluation to plan, a question to a policy.
+
+mod curriculum;
+mod operate;
+mod promotion;
+mod report;
+mod selection;
+
+pub(crate) use curriculum::due_at as curriculum_due_at;
+pub(crate) use selection::IDLE_RETRY_MS;
+
+use crate::chain::{self, Breaker};
+use crate::coordinator::{Refusal, RefusalKind, Reply};
+use crate::port::Policies;
+use crate::state::State;
+use pointsman_model::command::Command;
+use pointsman_model::context::{Context, Frame};
+use pointsman_model::decision::{Decision, Link, Subject};
+use pointsman_model::event::{Emitted, Event};
+use pointsman_model::policy::PolicyKind;
+use pointsman_model::run::{AttemptToken, Run, RunClass, Work};
+use pointsman_model::{Actor, DecisionId, Millis, ModelTag, RunId};
+
+pub(crate) struct Turn<'a> {
+    state: &'a mut State,
+    now: Millis,
+    policies: &'a mut dyn Policies,
+    events: Vec<Emitted>,
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn new(state: &'a mut State, now: Millis, policies: &'a mut dyn Policies) -> Turn<'a> {
+        Turn {
+            state,
+            now,
+            policies,
+            events: Vec::new(),
+        }
+    }
+
+    pub(crate) fn into_events(self) -> Vec<Emitted> {
+        self.events
+    }
+
+    pub(crate) fn command(&mut self, command: Command) -> Result<Reply, Refusal> {
+        match command {
+            Command::StartHost { version } => {
+                let term = self.state.term + 1;
+                self.emit(Event::HostStarted { version, term });
+                Ok(Reply::Done)
+            }
+            Command::SubmitSource(new) => self.submit_source(new),
+            Command::EnableSource { source, actor } => self.enable_source(source, actor),
+            Command::DisableSource { source, actor, reason } => self.disable_source(source, actor, reason),
+            Command::StartTraining { actor, reason } => self.start_training(actor, reason),
+            Command::StopTraining { actor, reason } => self.stop_training(actor, reason),
+            Command::CancelRun { run, actor, reason } => self.cancel_run(run, actor, reason),
+            Command::ChangeSettings { settings, actor } => self.change_settings(settings, actor),
+            Command::ActivatePolicy {
+                description,
+                actor,
+                reason,
+            } => self.activate_policy(description, actor, reason),
+            Command::RollBackPolicy { kind, actor, reason } => self.roll_back_policy(kind, actor, reason),
+            Command::DecideHeld {
+                candidate,
+                approve,
+                actor,
+                reason,
+            } => self.decide_held(candidate, approve, actor, reason),
+            Command::RollBackModel { actor, reason } => self.roll_back_model(actor, reason),
+            Command::ReportStarted { token } => self.report_started(token),
+            Command::ReportFinished { token, report } => self.report_finished(token, report),
+            Command::ReportServed { candidate, samples } => self.report_served(candidate, samples),
+            Command::Tick => Ok(Reply::Done),
+        }
+    }
+
+    /// Does all that is due. Each step leaves a state in which it is no longer due, so the order is the only rule:
+    /// the way into service comes before new work, since it frees or takes slots.
+    pub(crate) fn settle(&mut self) {
+        self.raise_candidate();
+        self.plan_evaluation();
+        self.judge_candidate();
+        if self.state.training.enabled {
+            self.plan_bootstrap();
+            self.ask_curriculum();
+            self.select_sources();
+        }
+        self.retire_models();
+    }
+
+    /// Makes an event a fact of this turn.
+    fn emit(&mut self, event: Event) {
+        self.state.apply(self.now, &event);
+        self.events.push(Emitted { event, context: None });
+    }
+
+    /// Asks the policies of the context's kind and records the decision.
+    fn decide(&mut self, subject: Subject, context: Context) -> Decision {
+        let kind = context.kind();
+        let (decision, encoded) = chain::rule(self.state, self.policies, subject, context);
+        let event = Event::Decided(Box::new(decision.clone()));
+        self.state.apply(self.now, &event);
+        self.events.push(Emitted {
+            event,
+            context: Some(encoded.bytes),
+        });
+        self.trip_breaker(kind, &decision);
+        decision
+    }
+
+    /// A version that fails again and again goes; the last good one comes back.
+    fn trip_breaker(&mut self, kind: PolicyKind, decision: &Decision) {
+        let Some(fault) = decision.ruling.declined.iter().find(|declined| declined.link == Link::Active) else {
+            return;
+        };
+        let Some(slot) = self.state.slot(kind) else { return };
+        let (Some(active), Some(last_good)) = (&slot.active, slot.history.last()) else {
+            return;
+        };
+        if active.faults_in_a_row >= Breaker::FAULTS_IN_A_ROW_MAX {
+            let reason = format!(
+                "{} failed {} times in a row, last with {}: {}",
+                active.description.policy,
+                active.faults_in_a_row,
+                fault.fault.class.slug(),
+                fault.fault.detail
+            );
+            let event = Event::PolicyRolledBack {
+                kind,
+                generation: slot.generation + 1,
+                to: last_good.description.clone(),
+                from: active.description.policy.clone(),
+                actor: Actor::new("breaker"),
+                reason,
+            };
+            self.emit(event);
+        }
+    }
+
+    fn frame(&self, kind: PolicyKind) -> Frame {
+        let decision = self.state.next.decision + 1;
+        Frame {
+            now_ms: self.now,
+            seed: mix(decision ^ (kind as u64) << 56),
+            settings: Vec::new(),
+            state: Vec::new(),
+        }
+    }
+
+    fn plan_run(&mut self, class: RunClass, title: String, attempt: u32, work: Work, base: Option<ModelTag>, decision: Option<DecisionId>) {
+        let id = RunId(self.state.next.run + 1);
+        let run = Run {
+            token: AttemptToken {
+                run: id,
+                attempt,
+                term: self.state.term,
+            },
+            class,
+            title,
+            work,
+            base,
+            seed: mix(id.0),
+            planned_at: self.now,
+            started_at: None,
+            cancelled: None,
+        };
+        self.emit(Event::RunPlanned { run, decision });
+    }
+
+    fn has_slot(&self) -> bool {
+        (self.state.runs.len() as u32) < self.state.settings.global_max
+    }
+}
+
+/// Spreads a counter over 64 bits (the finaliser of SplitMix64), so that every decision and run has its own seed and
+/// the whole course of a host can be repeated.
+fn mix(n: u64) -> u64 {
+    let n = n.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let n = (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    n ^ (n >> 31)
+}
+
+fn invalid(code: &'static str, message: impl Into<String>) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Invalid,
+        code,
+        message: message.into(),
+        fields: Vec::new(),
+        fix: None,
+    }
+}
+
+fn not_found(code: &'static str, message: impl Into<String>) -> Refusal {
+    Refusal {
+        kind: RefusalKind::NotFound,
+        code,
+        message: message.into(),
+        fields: Vec::new(),
+        fix: None,
+    }
+}
+
+fn conflict(code: &'static str, message: impl Into<String>) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Conflict,
+        code,
+        message: message.into(),
+        fields: Vec::new(),
+        fix: None,
+    }
+}
+
+impl Refusal {
+    fn fix(mut self, fix: impl Into<String>) -> Refusal {
+        self.fix = Some(fix.into());
+        self
+    }
+}

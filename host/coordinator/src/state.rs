@@ -1,0 +1,189 @@
+//! The state and the one place where it changes.
+
+mod apply;
+pub(crate) use apply::{error_digest, gate_stage};
+mod index;
+
+pub use index::Index;
+
+use pointsman_model::policy::{PolicyDescription, PolicyKind};
+use pointsman_model::promotion::{Candidate, Model};
+use pointsman_model::run::{FailureCounts, Run, RunClass};
+use pointsman_model::settings::{LaneMode, Settings};
+use pointsman_model::source::{Lane, Source};
+use pointsman_model::{Millis, ModelTag, RunId, SourceId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Everything the coordinator knows: a fold of the journal, and nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Starts of the host so far.
+    pub term: u32,
+    pub last_at: Millis,
+    pub settings: Settings,
+    pub training: Training,
+    pub next: NextIds,
+    /// Sources that are not done: pending, waiting, running or disabled.
+    pub sources: BTreeMap<SourceId, Source>,
+    /// Runs that are wanted or under way.
+    pub runs: BTreeMap<RunId, Run>,
+    pub hosts: BTreeMap<String, HostRecord>,
+    /// Hosts of the last picks, latest first.
+    pub recent_hosts: VecDeque<String>,
+    pub models: BTreeMap<ModelTag, Model>,
+    /// Newest model that training continues from.
+    pub line: Option<ModelTag>,
+    /// Model that answers standard requests, and the one before it.
+    pub active: Option<ModelTag>,
+    pub active_since: Millis,
+    pub previous: Option<ModelTag>,
+    pub candidate: Option<Candidate>,
+    /// Failed attempts at the very first model, and when the next one may start.
+    pub bootstrap: BootstrapRecord,
+    pub totals: Totals,
+    /// The latest outcomes, latest last; at most [`RECENT_OUTCOMES_MAX`].
+    pub recent_outcomes: VecDeque<bool>,
+    /// Success total already consumed by evaluations.
+    pub watermark: u64,
+    pub policies: BTreeMap<PolicyKind, PolicySlot>,
+    /// Selection said "idle" at this time, and nothing that matters to it has happened since.
+    pub selection_idle_since: Option<Millis>,
+    pub curriculum_asked_at: Option<Millis>,
+    /// Lookups by lane, host and time; rebuilt, never stored.
+    #[serde(skip)]
+    pub index: Index,
+}
+
+/// Outcomes that the rolling success rate looks back upon.
+pub const RECENT_OUTCOMES_MAX: usize = 100;
+/// Picks of which the host is remembered; the setting's upper bound.
+pub const RECENT_HOSTS_MAX: usize = 64;
+/// Versions of a kind that can be rolled back to, one after the other.
+pub const POLICY_HISTORY_MAX: usize = 16;
+
+/// The automatic loop: what is wanted, by whom and why.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    pub enabled: bool,
+    pub actor: String,
+    pub reason: String,
+    pub since: Option<Millis>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextIds {
+    pub source: u64,
+    pub run: u64,
+    pub decision: u64,
+    pub model: u64,
+}
+
+/// What is remembered of a host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostRecord {
+    pub successes: u32,
+    pub failures: u32,
+    pub failures_by_class: FailureCounts,
+    pub picked_at: Option<Millis>,
+    /// Held-out loss of the active model, and of the newest model of the line.
+    pub loss_active: Option<f64>,
+    pub loss_line: Option<f64>,
+    /// Held-out loss around the latest run on this host.
+    pub loss_before: Option<f64>,
+    pub loss_after: Option<f64>,
+    /// Smoothed fall of the loss per run; negative where practice did harm.
+    pub progress: f64,
+    pub parked: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootstrapRecord {
+    pub failures: u32,
+    pub not_before: Millis,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    pub outcomes: u64,
+    pub successes: u64,
+    pub failures: u64,
+    pub cancelled: u64,
+    pub candidates: u64,
+    pub live_applies: u64,
+    pub rejected: u64,
+    pub rolled_back: u64,
+    pub decisions: u64,
+    pub fallbacks: u64,
+    pub swaps: u64,
+}
+
+/// The versions of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PolicySlot {
+    pub generation: u32,
+    pub active: Option<Installed>,
+    /// Versions active before, latest last, each with the state it had.
+    pub history: Vec<Installed>,
+}
+
+/// A version in a slot, with its state and its record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Installed {
+    pub description: PolicyDescription,
+    pub activated_at: Millis,
+    pub actor: String,
+    pub reason: String,
+    /// What it returned as state the last time it was active.
+    pub state: Vec<u8>,
+    pub decisions: u64,
+    pub faults: u64,
+    pub faults_in_a_row: u32,
+}
+
+impl State {
+    /// A state before the first journal entry.
+    pub fn empty() -> State {
+        State::default()
+    }
+
+    pub fn active_model(&self) -> Option<&Model> {
+        self.active.as_ref().and_then(|tag| self.models.get(tag))
+    }
+
+    pub fn training_runs(&self) -> u32 {
+        self.runs.values().filter(|run| run.class == RunClass::Training).count() as u32
+    }
+
+    /// Most training runs at a time: the setting, or what the reserved slots leave.
+    pub fn training_cap(&self) -> u32 {
+        let settings = &self.settings;
+        settings
+            .training_max_active
+            .min(settings.global_max.saturating_sub(settings.reserved_slots))
+    }
+
+    /// Training runs that may be planned now.
+    pub fn training_free(&self) -> u32 {
+        let all = self.settings.global_max.saturating_sub(self.runs.len() as u32);
+        self.training_cap().saturating_sub(self.training_runs()).min(all)
+    }
+
+    /// Successes counted toward the next evaluation.
+    pub fn window_done(&self) -> u64 {
+        self.totals.successes.saturating_sub(self.watermark)
+    }
+
+    /// Whether sources of this lane may be picked, given what the lanes hold.
+    pub fn lane_open(&self, lane: Lane, now: Millis) -> bool {
+        match (self.settings.lane_mode, lane) {
+            (LaneMode::Hybrid | LaneMode::QueuedOnly, Lane::Queue) | (LaneMode::AutomaticOnly, Lane::Curriculum) => true,
+            (LaneMode::QueuedOnly, Lane::Curriculum) | (LaneMode::AutomaticOnly, Lane::Queue) => false,
+            (LaneMode::Hybrid, Lane::Curriculum) => self.settings.curriculum_fallback && !self.index.any_ready(Lane::Queue, now),
+        }
+    }
+
+    pub fn slot(&self, kind: PolicyKind) -> Option<&PolicySlot> {
+        self.policies.get(&kind)
+    }
+}
