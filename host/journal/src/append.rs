@@ -1,0 +1,291 @@
+//! Appending: a batch is encoded and chained first, and then written, views and all, in one transaction.
+
+use crate::chain;
+use crate::checkpoint::CheckpointOptions;
+use crate::finite;
+use crate::fold::fold;
+use crate::open::{Head, Journal, Live};
+use pointsman_model::event::{Emitted, Event};
+use pointsman_model::{Digest, Millis, Seq};
+use rusqlite::{CachedStatement, Connection, ErrorCode, Params, params};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The code of a policy version, under the version's digest.
+pub type PolicyCode = (Digest, Arc<[u8]>);
+
+/// Nothing of the batch is in the journal, whichever it is.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    #[error("the disk is full: free some space, the journal goes on by itself")]
+    Full(#[source] rusqlite::Error),
+    /// The system did not do what it was asked: a write or sync failed, the file is read-only now, someone else holds it.
+    #[error("the journal could not be written: look at the disk of the data directory")]
+    Io(#[source] rusqlite::Error),
+    #[error("an earlier append failed: the journal has to be reopened first")]
+    Closed,
+    /// Found before anything was written. Our own mistake: what can be emitted must be writable.
+    #[error("event {index} of the batch ({kind}) cannot be written: {problem}")]
+    Unwritable { index: usize, kind: &'static str, problem: String },
+    /// A damaged file, a row that is there already: not to be carried on with.
+    #[error("the journal refused a write that must succeed: run `pointsman verify`")]
+    Broken(#[source] rusqlite::Error),
+}
+
+impl AppendError {
+    /// Whether it may work later without anyone's doing: the batch is refused, the state rebuilt, and an append tried again.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            AppendError::Full(_) | AppendError::Io(_) | AppendError::Closed => true,
+            AppendError::Unwritable { .. } | AppendError::Broken(_) => false,
+        }
+    }
+
+    pub(crate) fn of(error: rusqlite::Error) -> AppendError {
+        match (error.sqlite_error_code(), error.sqlite_error().map(|error| error.extended_code)) {
+            // The index of the log is a file, too, and grows by truncation: that fails for want of space only.
+            (Some(ErrorCode::DiskFull), _) | (_, Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)) => AppendError::Full(error),
+            (Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::DatabaseBusy), _) => {
+                AppendError::Io(error)
+            }
+            _ => AppendError::Broken(error),
+        }
+    }
+}
+
+impl Journal {
+    /// Writes a batch and what follows from it. When this returns, all of it is on disk; the first event's position is
+    /// the answer, the others follow it. `codes` are written with it, so that no version is active whose code is not kept.
+    ///
+    /// After [`AppendError::Full`] the journal may be used on; after [`AppendError::Io`] and [`AppendError::Broken`] it
+    /// is closed until [`Journal::reopen`].
+    pub fn append(&mut self, at: Millis, batch: &[Emitted], codes: &[PolicyCode]) -> Result<Seq, AppendError> {
+        let Some(live) = &mut self.live else {
+            return Err(AppendError::Closed);
+        };
+        self.batch.encode(live.head, at, batch)?;
+        match live.write(&self.options.checkpoints, at, batch, &self.batch, codes) {
+            Ok(first) => Ok(first),
+            Err(error) => {
+                let error = AppendError::of(error);
+                if !matches!(error, AppendError::Full(_)) || !live.connection.is_autocommit() {
+                    self.close_live();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The events of the last append as they stand in the journal, so that nobody has to serialise them again.
+    pub fn appended(&self) -> impl Iterator<Item = (Seq, &str)> {
+        self.batch.entries.iter().map(|entry| (entry.seq, self.batch.payload(entry)))
+    }
+}
+
+impl Live {
+    fn write(
+        &mut self,
+        checkpoints: &CheckpointOptions,
+        at: Millis,
+        batch: &[Emitted],
+        encoded: &Batch,
+        codes: &[PolicyCode],
+    ) -> rusqlite::Result<Seq> {
+        let first = Seq(self.head.seq.0 + 1);
+        if batch.is_empty() && codes.is_empty() {
+            return Ok(first);
+        }
+        let writing = self.checkpointer.writing();
+        let mut statements = Statements::new(&self.connection);
+        statements.run(Sql::Begin, [])?;
+        let written = write_all(&mut statements, at, batch, encoded, codes).and_then(|()| statements.run(Sql::Commit, []));
+        if let Err(error) = written {
+            // Some errors have rolled back already. If this fails, too, the caller sees that a transaction is still open.
+            if !self.connection.is_autocommit() {
+                let _ = statements.run(Sql::Rollback, []);
+            }
+            return Err(error);
+        }
+        drop(statements);
+        drop(writing);
+        if let Some(last) = encoded.entries.last() {
+            self.head = Head {
+                seq: last.seq,
+                hash: last.hash,
+            };
+        }
+        self.checkpointer.note(encoded.bytes.len() as u64 * VIEW_SHARE, checkpoints);
+        Ok(first)
+    }
+}
+
+/// Bytes that reach the log for each byte of payload, roughly: view rows, indexes and half-filled pages.
+const VIEW_SHARE: u64 = 3;
+
+fn write_all(
+    statements: &mut Statements<'_>,
+    at: Millis,
+    batch: &[Emitted],
+    encoded: &Batch,
+    codes: &[PolicyCode],
+) -> rusqlite::Result<()> {
+    for (digest, code) in codes {
+        statements.run(
+            Sql::InsertCode,
+            params![digest.0, at as i64, blake3::hash(code).as_bytes(), &code[..]],
+        )?;
+    }
+    for (emitted, entry) in batch.iter().zip(&encoded.entries) {
+        let Emitted { event, context } = emitted;
+        let payload = encoded.payload(entry);
+        statements.run(
+            Sql::InsertEvent,
+            params![entry.seq.0 as i64, at as i64, event.slug(), payload, entry.hash.0],
+        )?;
+        fold(statements, entry.seq, at, event)?;
+        if let (Event::Decided(decision), Some(context)) = (event, context) {
+            statements.run(Sql::InsertContext, params![decision.id.0 as i64, context])?;
+        }
+    }
+    if let Some(last) = encoded.entries.last() {
+        statements.run(Sql::SetHead, params![last.seq.0 as i64, last.hash.0])?;
+    }
+    Ok(())
+}
+
+/// A batch as bytes. Kept from append to append, so that its memory is.
+#[derive(Default)]
+pub(crate) struct Batch {
+    /// Entry after entry, each the bytes that are hashed: header and payload.
+    bytes: Vec<u8>,
+    entries: Vec<BatchEntry>,
+}
+
+struct BatchEntry {
+    seq: Seq,
+    payload: Range<usize>,
+    hash: Digest,
+}
+
+/// A batch that was larger than this gives its memory back.
+const BATCH_BYTES_KEPT: usize = 8 << 20;
+
+impl Batch {
+    fn encode(&mut self, head: Head, at: Millis, batch: &[Emitted]) -> Result<(), AppendError> {
+        self.bytes.clear();
+        self.bytes.shrink_to(BATCH_BYTES_KEPT);
+        self.entries.clear();
+        let Head { mut seq, mut hash } = head;
+        for (index, Emitted { event, context }) in batch.iter().enumerate() {
+            let unwritable = |problem: String| AppendError::Unwritable {
+                index,
+                kind: event.slug(),
+                problem,
+            };
+            if context.is_some() && !matches!(event, Event::Decided(_)) {
+                return Err(unwritable("only a decision has a context".into()));
+            }
+            finite::check(event).map_err(|error| unwritable(error.to_string()))?;
+            seq.0 += 1;
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(&chain::header(hash, seq, at));
+            let payload = self.bytes.len();
+            serde_json::to_writer(&mut self.bytes, event).map_err(|error| unwritable(error.to_string()))?;
+            hash = Digest(*blake3::hash(&self.bytes[start..]).as_bytes());
+            self.entries.push(BatchEntry {
+                seq,
+                payload: payload..self.bytes.len(),
+                hash,
+            });
+        }
+        Ok(())
+    }
+
+    fn payload(&self, entry: &BatchEntry) -> &str {
+        std::str::from_utf8(&self.bytes[entry.payload.clone()]).expect("serde_json writes text")
+    }
+}
+
+/// Statements of one transaction: each is looked up once, however often it runs.
+pub(crate) struct Statements<'c> {
+    connection: &'c Connection,
+    prepared: [Option<CachedStatement<'c>>; Sql::COUNT],
+}
+
+impl<'c> Statements<'c> {
+    pub(crate) fn new(connection: &'c Connection) -> Statements<'c> {
+        Statements {
+            connection,
+            prepared: [const { None }; Sql::COUNT],
+        }
+    }
+
+    /// Answers how many rows were changed.
+    pub(crate) fn run(&mut self, sql: Sql, params: impl Params) -> rusqlite::Result<usize> {
+        let slot = &mut self.prepared[sql as usize];
+        let statement = match slot {
+            Some(statement) => statement,
+            None => slot.insert(self.connection.prepare_cached(sql.text())?),
+        };
+        statement.execute(params)
+    }
+}
+
+macro_rules! statements {
+    ($($name:ident: $text:expr;)*) => {
+        /// Every statement that writes.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum Sql { $($name),* }
+
+        impl Sql {
+            pub(crate) const COUNT: usize = [$(Sql::$name),*].len();
+
+            pub(crate) fn text(self) -> &'static str {
+                match self { $(Sql::$name => $text),* }
+            }
+        }
+    };
+}
+
+statements! {
+    Begin: "BEGIN IMMEDIATE";
+    Commit: "COMMIT";
+    Rollback: "ROLLBACK";
+    InsertEvent: "INSERT INTO events (seq, at, kind, payload, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
+    SetHead: "INSERT INTO head (one, seq, hash) VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET seq = ?1, hash = ?2";
+    InsertContext: "INSERT INTO contexts (decision, bytes) VALUES (?1, ?2)";
+    InsertCode: "INSERT INTO policy_codes (digest, stored_at, checksum, code) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (digest) DO NOTHING";
+    InsertSource: "INSERT INTO sources (id, title, host, lane, origin, campaign, campaign_row, priority, status, attempts, queued_at, decision) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', 0, ?9, ?10)";
+    EnableSource: "UPDATE sources SET status = 'pending', reason = NULL, retry_at = NULL WHERE id = ?1";
+    DisableSource: "UPDATE sources SET status = 'disabled', reason = ?2, retry_at = NULL WHERE id = ?1";
+    DelaySource: "UPDATE sources SET status = 'waiting', retry_at = ?2 WHERE id = ?1";
+    MoveSource: "UPDATE sources SET status = 'pending', lane = ?2, retry_at = NULL WHERE id = ?1";
+    GiveSourceUp: "UPDATE sources SET status = 'given_up', finished_at = ?2, retry_at = NULL WHERE id = ?1";
+    RunSource: "UPDATE sources SET status = 'running', attempts = ?2, retry_at = NULL WHERE id = ?1";
+    FinishSource: "UPDATE sources SET status = 'done', finished_at = ?2, reason = NULL WHERE id = (SELECT source FROM runs WHERE id = ?1)";
+    FailSource: "UPDATE sources SET status = 'failed', reason = ?2 WHERE id = (SELECT source FROM runs WHERE id = ?1)";
+    PlanRun: "INSERT INTO runs (id, source, attempt, term, class, work, title, host, candidate, base, seed, decision, planned_at, status) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'queued')";
+    StartRun: "UPDATE runs SET status = 'running', started_at = ?2 WHERE id = ?1";
+    CancelRun: "UPDATE runs SET cancel_reason = ?2 WHERE id = ?1";
+    CompleteRun: "UPDATE runs SET status = 'completed', finished_at = ?2, duration_ms = ?3, steps = ?4, loss_before = ?5, loss_after = ?6, \
+        model = ?7 WHERE id = ?1";
+    FailRun: "UPDATE runs SET status = 'failed', finished_at = ?2, duration_ms = ?3, failure_class = ?4, error = ?5, exit_code = ?6 WHERE id = ?1";
+    EndCancelledRun: "UPDATE runs SET status = 'cancelled', finished_at = ?2, duration_ms = ?3 WHERE id = ?1";
+    InsertModel: "INSERT INTO models (seq, tag, parent, run, digest, bytes, path, made_at, host) \
+        SELECT ?1, ?2, base, id, ?4, ?5, ?6, ?7, host FROM runs WHERE id = ?3";
+    RetireModel: "UPDATE models SET retired_at = ?2 WHERE tag = ?1";
+    InsertRole: "INSERT INTO model_roles (seq, at, model, before, cause, decision, actor, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    RaiseCandidate: "INSERT INTO candidates (seq, tag, baseline, watermark, raised_at, stage, stage_at) VALUES (?1, ?3, ?4, ?5, ?2, 'evaluating', ?2)";
+    MoveCandidate: "UPDATE candidates SET stage = ?2, stage_at = ?3, reason = ?4, actor = ?5, decision = ?6 WHERE tag = ?1 AND ended_at IS NULL";
+    ApplyCandidate: "UPDATE candidates SET applied_at = ?2 WHERE tag = ?1 AND ended_at IS NULL";
+    EndCandidate: "UPDATE candidates SET stage = 'ended', stage_at = ?2, ended_at = ?2, end = ?3, reason = ?4, actor = ?5, decision = ?6 \
+        WHERE tag = ?1 AND ended_at IS NULL";
+    InsertVersion: "INSERT INTO policy_versions (digest, name, version, kind, engine, description, first_seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+        ON CONFLICT (digest) DO NOTHING";
+    InsertActivation: "INSERT INTO activations (seq, at, kind, generation, name, version, digest, engine, previous_name, previous_version, \
+        previous_digest, actor, reason, rolled_back) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    InsertDecision: "INSERT INTO decisions (id, seq, at, kind, verdict, run, candidate, generation, name, version, digest, link, engine, fuel, \
+        micros, declined, reason, context_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+}

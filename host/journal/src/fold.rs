@@ -1,0 +1,430 @@
+//! Views: what each event changes in which row. The only place that writes views, and it reads nothing but the event
+//! and the rows before it, so that the views can be made anew from the events at any time.
+
+use crate::append::{Sql, Statements};
+use crate::rows::RoleCause;
+use crate::words::Word;
+use pointsman_model::decision::{Decision, Ruling, Subject};
+use pointsman_model::event::{CandidateStep, Event, StageBy};
+use pointsman_model::policy::{PolicyDescription, PolicyRef};
+use pointsman_model::run::{AttemptToken, Completion, Failure, Run, RunEnd, RunReport, Work};
+use pointsman_model::source::NewSource;
+use pointsman_model::{Actor, DecisionId, Millis, ModelTag, Seq, SourceId};
+use rusqlite::params;
+
+/// Writes what follows from one event.
+pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event: &Event) -> rusqlite::Result<()> {
+    let seq = seq.0 as i64;
+    let at = at as i64;
+    let changed = match event {
+        // In the state and the events; no list shows them.
+        Event::HostStarted { .. }
+        | Event::HostsParked { .. }
+        | Event::TrainingStarted { .. }
+        | Event::TrainingStopped { .. }
+        | Event::SettingsChanged { .. }
+        | Event::WindowPassed { .. }
+        | Event::CandidateServed { .. }
+        | Event::MorePairsWanted { .. } => 1,
+
+        Event::SourceQueued { source, new, decision } => queue_source(statements, at, *source, new, *decision)?,
+        Event::SourceEnabled { source, actor: _ } => statements.run(Sql::EnableSource, params![source.0 as i64])?,
+        Event::SourceDisabled {
+            source,
+            actor: _,
+            reason,
+            decision: _,
+        } => statements.run(Sql::DisableSource, params![source.0 as i64, reason])?,
+        Event::RetryScheduled { source, at, decision: _ } => statements.run(Sql::DelaySource, params![source.0 as i64, *at as i64])?,
+        Event::SourceMoved { source, lane, decision: _ } => statements.run(Sql::MoveSource, params![source.0 as i64, lane.word()])?,
+        Event::SourceGivenUp { source, decision: _ } => statements.run(Sql::GiveSourceUp, params![source.0 as i64, at])?,
+
+        Event::RunPlanned { run, decision } => plan_run(statements, run, *decision)?,
+        Event::RunStarted { token } => statements.run(Sql::StartRun, params![token.run.0 as i64, at])?,
+        Event::RunCancelRequested { run, actor: _, reason } => statements.run(Sql::CancelRun, params![run.0 as i64, reason])?,
+        Event::RunFinished { token, report, model } => finish_run(statements, seq, at, token, report, model.as_ref())?,
+
+        Event::ModelBootstrapped { model } => set_role(statements, seq, at, model, None, RoleCause::Bootstrapped, Why::default())?,
+        Event::ModelApplied { model, before, by } => {
+            statements.run(Sql::ApplyCandidate, params![model.0, at])?;
+            set_role(statements, seq, at, model, Some(before), RoleCause::Applied, Why::of(by))?
+        }
+        Event::ModelRolledBack { from, to, reason } => {
+            let why = Why {
+                reason: Some(reason),
+                ..Why::default()
+            };
+            set_role(statements, seq, at, to, Some(from), RoleCause::RolledBack, why)?
+        }
+        Event::ModelsRetired { models } => {
+            let mut changed = 1;
+            for model in models {
+                changed = changed.min(statements.run(Sql::RetireModel, params![model.0, at])?);
+            }
+            changed
+        }
+
+        Event::CandidateRaised {
+            candidate,
+            baseline,
+            watermark,
+        } => statements.run(Sql::RaiseCandidate, params![seq, at, candidate.0, baseline.0, *watermark as i64])?,
+        Event::CandidateAdvanced { candidate, to, by } => {
+            let Why { actor, reason, decision } = Why::of(by);
+            statements.run(
+                Sql::MoveCandidate,
+                params![candidate.0, stage_after(*to), at, reason, actor, decision],
+            )?
+        }
+        Event::CandidateHeld {
+            candidate,
+            reason,
+            decision,
+        } => {
+            let actor = None::<&str>;
+            statements.run(
+                Sql::MoveCandidate,
+                params![candidate.0, "held", at, reason, actor, decision.0 as i64],
+            )?
+        }
+        Event::CandidateEnded {
+            candidate,
+            end,
+            reason,
+            by,
+        } => {
+            let Why {
+                actor,
+                reason: _,
+                decision,
+            } = Why::of(by);
+            statements.run(Sql::EndCandidate, params![candidate.0, at, end.word(), reason, actor, decision])?
+        }
+
+        Event::PolicyActivated {
+            generation,
+            description,
+            previous,
+            actor,
+            reason,
+        } => {
+            let change = PolicyChange {
+                generation: *generation,
+                description,
+                previous: previous.as_ref(),
+                actor,
+                reason,
+                rolled_back: false,
+            };
+            activate(statements, seq, at, change)?
+        }
+        Event::PolicyRolledBack {
+            kind: _,
+            generation,
+            to,
+            from,
+            actor,
+            reason,
+        } => {
+            let change = PolicyChange {
+                generation: *generation,
+                description: to,
+                previous: Some(from),
+                actor,
+                reason,
+                rolled_back: true,
+            };
+            activate(statements, seq, at, change)?
+        }
+        Event::Decided(decision) => record_decision(statements, seq, at, decision)?,
+    };
+    if changed == 0 {
+        // The event stands all the same; a list lacks a row, which a person should hear of.
+        tracing::warn!(
+            seq,
+            kind = event.slug(),
+            "an event is about something that no earlier event has brought"
+        );
+    }
+    Ok(())
+}
+
+fn queue_source(
+    statements: &mut Statements<'_>,
+    at: i64,
+    source: SourceId,
+    new: &NewSource,
+    decision: Option<DecisionId>,
+) -> rusqlite::Result<usize> {
+    // The body and the parameters stand in the event; no list shows them.
+    let NewSource {
+        title,
+        body: _,
+        host,
+        lane,
+        origin,
+        priority,
+        params: _,
+    } = new;
+    let (campaign, row) = (None::<&str>, None::<i64>);
+    let decision = decision.map(|id| id.0 as i64);
+    statements.run(
+        Sql::InsertSource,
+        params![
+            source.0 as i64,
+            title,
+            host,
+            lane.word(),
+            origin.word(),
+            campaign,
+            row,
+            priority,
+            at,
+            decision
+        ],
+    )
+}
+
+fn plan_run(statements: &mut Statements<'_>, run: &Run, decision: Option<DecisionId>) -> rusqlite::Result<usize> {
+    let Run {
+        token,
+        class,
+        title,
+        work,
+        base,
+        seed,
+        planned_at,
+        started_at: _,
+        cancelled: _,
+    } = run;
+    let AttemptToken { run: id, attempt, term } = *token;
+    let (word, source, host, candidate) = match work {
+        Work::Bootstrap => ("bootstrap", None, None, None),
+        Work::Train {
+            source,
+            host,
+            params: _,
+            replay_hosts: _,
+        } => ("train", Some(*source), host.as_ref(), None),
+        Work::Evaluate {
+            candidate,
+            offset: _,
+            blocks_per_host: _,
+        } => ("evaluate", None, None, Some(candidate)),
+    };
+    let source = source.map(|source| source.0 as i64);
+    let mut changed = statements.run(
+        Sql::PlanRun,
+        params![
+            id.0 as i64,
+            source,
+            attempt,
+            term,
+            class.word(),
+            word,
+            title,
+            host,
+            candidate.map(|tag| &tag.0),
+            base.as_ref().map(|tag| &tag.0),
+            // All 64 bits are used; SQLite's integers are signed.
+            *seed as i64,
+            decision.map(|id| id.0 as i64),
+            *planned_at as i64,
+        ],
+    )?;
+    if let Some(source) = source {
+        changed = changed.min(statements.run(Sql::RunSource, params![source, attempt])?);
+    }
+    Ok(changed)
+}
+
+fn finish_run(
+    statements: &mut Statements<'_>,
+    seq: i64,
+    at: i64,
+    token: &AttemptToken,
+    report: &RunReport,
+    model: Option<&ModelTag>,
+) -> rusqlite::Result<usize> {
+    let run = token.run.0 as i64;
+    let RunReport { duration_ms, end } = report;
+    let duration_ms = *duration_ms as i64;
+    match end {
+        RunEnd::Completed(completion) => {
+            let Completion {
+                steps,
+                loss_before,
+                loss_after,
+                losses: _,
+                model: file,
+                pairs: _,
+            } = completion;
+            let tag = model.map(|tag| &tag.0);
+            let changed = statements.run(Sql::CompleteRun, params![run, at, duration_ms, steps, loss_before, loss_after, tag])?;
+            statements.run(Sql::FinishSource, params![run, at])?;
+            if let (Some(tag), Some(file)) = (tag, file) {
+                statements.run(
+                    Sql::InsertModel,
+                    params![seq, tag, run, file.digest.0, file.bytes as i64, file.path, at],
+                )?;
+            }
+            Ok(changed)
+        }
+        RunEnd::Failed(Failure { class, error, exit_code }) => {
+            let changed = statements.run(Sql::FailRun, params![run, at, duration_ms, class.word(), error, exit_code])?;
+            statements.run(Sql::FailSource, params![run, error])?;
+            Ok(changed)
+        }
+        RunEnd::Cancelled => {
+            let changed = statements.run(Sql::EndCancelledRun, params![run, at, duration_ms])?;
+            statements.run(Sql::FailSource, params![run, "cancelled"])?;
+            Ok(changed)
+        }
+    }
+}
+
+/// What or who made a model move.
+#[derive(Default)]
+struct Why<'e> {
+    decision: Option<i64>,
+    actor: Option<&'e str>,
+    reason: Option<&'e str>,
+}
+
+impl<'e> Why<'e> {
+    fn of(by: &'e StageBy) -> Why<'e> {
+        match by {
+            StageBy::Decision(decision) => Why {
+                decision: Some(decision.0 as i64),
+                ..Why::default()
+            },
+            StageBy::Person { actor, reason } => Why {
+                actor: Some(&actor.0),
+                reason: Some(reason),
+                ..Why::default()
+            },
+            StageBy::Host => Why::default(),
+        }
+    }
+}
+
+fn set_role(
+    statements: &mut Statements<'_>,
+    seq: i64,
+    at: i64,
+    model: &ModelTag,
+    before: Option<&ModelTag>,
+    cause: RoleCause,
+    why: Why<'_>,
+) -> rusqlite::Result<usize> {
+    let Why { decision, actor, reason } = why;
+    statements.run(
+        Sql::InsertRole,
+        params![seq, at, model.0, before.map(|tag| &tag.0), cause.word(), decision, actor, reason],
+    )
+}
+
+/// The same words as the state's stages have.
+fn stage_after(step: CandidateStep) -> &'static str {
+    match step {
+        CandidateStep::Evaluate => "evaluating",
+        CandidateStep::Canary => "canary",
+        CandidateStep::Watch => "watching",
+    }
+}
+
+struct PolicyChange<'e> {
+    generation: u32,
+    description: &'e PolicyDescription,
+    previous: Option<&'e PolicyRef>,
+    actor: &'e Actor,
+    reason: &'e str,
+    rolled_back: bool,
+}
+
+fn activate(statements: &mut Statements<'_>, seq: i64, at: i64, change: PolicyChange<'_>) -> rusqlite::Result<usize> {
+    let PolicyChange {
+        generation,
+        description,
+        previous,
+        actor,
+        reason,
+        rolled_back,
+    } = change;
+    let PolicyRef {
+        name,
+        version,
+        digest,
+        engine,
+    } = &description.policy;
+    let kind = description.kind.word();
+    let whole = serde_json::to_string(description).expect("a description was just written as part of its event");
+    statements.run(Sql::InsertVersion, params![digest.0, name, version, kind, engine.word(), whole, at])?;
+    statements.run(
+        Sql::InsertActivation,
+        params![
+            seq,
+            at,
+            kind,
+            generation,
+            name,
+            version,
+            digest.0,
+            engine.word(),
+            previous.map(|policy| &policy.name),
+            previous.map(|policy| &policy.version),
+            previous.map(|policy| policy.digest.0),
+            actor.0,
+            reason,
+            rolled_back,
+        ],
+    )
+}
+
+fn record_decision(statements: &mut Statements<'_>, seq: i64, at: i64, decision: &Decision) -> rusqlite::Result<usize> {
+    let Decision {
+        id,
+        kind,
+        subject,
+        generation,
+        context,
+        ruling,
+    } = decision;
+    let Ruling {
+        verdict,
+        advice,
+        link,
+        policy,
+        engine,
+        cost,
+        declined,
+    } = ruling;
+    let (run, candidate) = match subject {
+        Subject::Selection | Subject::Curriculum => (None, None),
+        Subject::Run(run) => (Some(run.0 as i64), None),
+        Subject::Candidate(tag) => (None, Some(&tag.0)),
+    };
+    statements.run(
+        Sql::InsertDecision,
+        params![
+            id.0 as i64,
+            seq,
+            at,
+            kind.word(),
+            verdict.slug(),
+            run,
+            candidate,
+            generation,
+            policy.name,
+            policy.version,
+            policy.digest.0,
+            link.word(),
+            engine,
+            cost.fuel.map(|fuel| fuel as i64),
+            cost.micros,
+            declined.len() as i64,
+            advice.reasons.first().map(|reason| &reason.text),
+            context.0,
+        ],
+    )
+}

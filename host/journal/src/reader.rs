@@ -1,0 +1,442 @@
+//! Reading, beside the writer: a connection of its own that can only read.
+
+use crate::open::OpenError;
+use crate::rows::{self, *};
+use crate::schema;
+use crate::words::Word;
+use pointsman_model::decision::Decision;
+use pointsman_model::event::{Event, Recorded};
+use pointsman_model::policy::PolicyKind;
+use pointsman_model::run::{RunClass, RunStatus};
+use pointsman_model::source::Lane;
+use pointsman_model::{DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, ToSql, params};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Reads a journal. Give each thread its own: opening one takes well under a millisecond.
+///
+/// Each call sees what was committed when it began, whole transactions only.
+pub struct Reader {
+    pub(crate) path: PathBuf,
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("the journal could not be read")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(
+        "entry {seq} of the journal cannot be read by this version: start the version of Pointsman that wrote it, or run `pointsman verify`"
+    )]
+    Entry { seq: Seq, source: serde_json::Error },
+    #[error("the code of policy version {digest} is damaged: install that version again")]
+    CodeDamaged { digest: Digest },
+}
+
+/// Most rows of one answer; a filter that asks for more gets so many.
+pub const LIMIT_MAX: u32 = 1_000;
+
+/// A page of decisions, newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DecisionFilter {
+    pub kind: Option<PolicyKind>,
+    pub run: Option<RunId>,
+    pub candidate: Option<ModelTag>,
+    /// Version that answered.
+    pub policy: Option<Digest>,
+    pub before: Option<DecisionId>,
+    pub limit: u32,
+}
+
+/// A page of runs, newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunFilter {
+    pub status: Option<RunStatus>,
+    pub class: Option<RunClass>,
+    pub source: Option<SourceId>,
+    pub before: Option<RunId>,
+    pub limit: u32,
+}
+
+/// A page of sources, newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SourceFilter {
+    pub status: Option<SourceStatus>,
+    pub lane: Option<Lane>,
+    pub campaign: Option<String>,
+    pub before: Option<SourceId>,
+    pub limit: u32,
+}
+
+/// A page of models, newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelFilter {
+    /// Only those that are retired, or only those that are kept.
+    pub retired: Option<bool>,
+    pub before: Option<Seq>,
+    pub limit: u32,
+}
+
+/// How many rows there are. Counting reads whole tables: for reports and the command line; live figures come from the state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counts {
+    pub last_seq: Seq,
+    pub sources: BTreeMap<String, u64>,
+    pub runs: BTreeMap<String, u64>,
+    pub decisions: BTreeMap<String, u64>,
+    pub models: u64,
+    pub models_kept: u64,
+    pub candidates: u64,
+    pub activations: u64,
+}
+
+impl Reader {
+    pub fn open(path: impl AsRef<Path>) -> Result<Reader, OpenError> {
+        let path = path.as_ref();
+        let sqlite = |step| {
+            move |source| OpenError::Sqlite {
+                path: path.into(),
+                step,
+                source,
+            }
+        };
+        if !path.exists() {
+            return Err(OpenError::Missing { path: path.into() });
+        }
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(sqlite("open the file"))?;
+        connection
+            .busy_timeout(Duration::from_secs(5))
+            .map_err(sqlite("set the time to wait"))?;
+        let found = schema::check_ownership(&connection, path)?;
+        if found < schema::SCHEMA_VERSION {
+            return Err(OpenError::OlderSchema {
+                path: path.into(),
+                found,
+                known: schema::SCHEMA_VERSION,
+            });
+        }
+        connection
+            .execute_batch(
+                "PRAGMA query_only = ON; PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;",
+            )
+            .map_err(sqlite("set the connection"))?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Reader {
+            path: path.into(),
+            connection,
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The last entry's position; 0 in an empty journal.
+    pub fn last_seq(&self) -> Result<Seq, ReadError> {
+        Ok(self
+            .maybe("SELECT seq FROM events ORDER BY seq DESC LIMIT 1", [], |row| {
+                Ok(Seq(rows::number(row, 0)?))
+            })?
+            .unwrap_or(Seq(0)))
+    }
+
+    /// Entries after a position, in order: what a start replays and a viewer catches up with.
+    pub fn events_after(&self, after: Seq, limit: u32) -> Result<Vec<Recorded>, ReadError> {
+        self.entries_after(after, limit)?.into_iter().map(parse).collect()
+    }
+
+    /// The same, not parsed: for passing on.
+    pub fn entries_after(&self, after: Seq, limit: u32) -> Result<Vec<Entry>, ReadError> {
+        let sql = format!("SELECT {ENTRY_COLUMNS} FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        self.all(&sql, params![after.0 as i64, limit], rows::entry)
+    }
+
+    /// The last entries, in order.
+    pub fn tail(&self, limit: u32) -> Result<Vec<Recorded>, ReadError> {
+        let sql = format!("SELECT {ENTRY_COLUMNS} FROM events ORDER BY seq DESC LIMIT ?1");
+        self.all(&sql, [limit.min(LIMIT_MAX)], rows::entry)?
+            .into_iter()
+            .rev()
+            .map(parse)
+            .collect()
+    }
+
+    pub fn entry(&self, seq: Seq) -> Result<Option<Entry>, ReadError> {
+        self.maybe(
+            &format!("SELECT {ENTRY_COLUMNS} FROM events WHERE seq = ?1"),
+            [seq.0 as i64],
+            rows::entry,
+        )
+    }
+
+    /// A decision whole: ruling and context.
+    pub fn decision(&self, id: DecisionId) -> Result<Option<DecisionRecord>, ReadError> {
+        let sql = "SELECT events.seq, events.at, events.payload, contexts.bytes FROM decisions
+                   JOIN events ON events.seq = decisions.seq LEFT JOIN contexts ON contexts.decision = decisions.id WHERE decisions.id = ?1";
+        let found = self.maybe(sql, [id.0 as i64], |row| {
+            Ok((
+                Seq(rows::number(row, 0)?),
+                rows::number(row, 1)?,
+                row.get::<_, String>(2)?,
+                row.get::<_, Option<Vec<u8>>>(3)?,
+            ))
+        })?;
+        let Some((seq, at, payload, context)) = found else {
+            return Ok(None);
+        };
+        // Without the `type` tag a decision's event is the decision.
+        let decision: Decision = serde_json::from_str(&payload).map_err(|source| ReadError::Entry { seq, source })?;
+        Ok(Some(DecisionRecord {
+            seq,
+            at,
+            decision,
+            context,
+        }))
+    }
+
+    pub fn decisions(&self, filter: &DecisionFilter) -> Result<Vec<DecisionRow>, ReadError> {
+        let DecisionFilter {
+            kind,
+            run,
+            candidate,
+            policy,
+            before,
+            limit,
+        } = filter;
+        let mut page = Page::new(DECISION_COLUMNS, "decisions", "id");
+        page.word("kind", *kind);
+        page.value("run = ?", run.map(|run| run.0 as i64));
+        page.value("candidate = ?", candidate.as_ref().map(|tag| tag.0.clone()));
+        page.value("digest = ?", policy.map(|digest| digest.0));
+        page.value("id < ?", before.map(|id| id.0 as i64));
+        page.read(self, *limit, rows::decision)
+    }
+
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, ReadError> {
+        let RunFilter {
+            status,
+            class,
+            source,
+            before,
+            limit,
+        } = filter;
+        let mut page = Page::new(RUN_COLUMNS, "runs", "id");
+        page.word("status", *status);
+        page.word("class", *class);
+        page.value("source = ?", source.map(|source| source.0 as i64));
+        page.value("id < ?", before.map(|id| id.0 as i64));
+        page.read(self, *limit, rows::run)
+    }
+
+    pub fn run(&self, id: RunId) -> Result<Option<RunRow>, ReadError> {
+        self.maybe(&format!("SELECT {RUN_COLUMNS} FROM runs WHERE id = ?1"), [id.0 as i64], rows::run)
+    }
+
+    pub fn sources(&self, filter: &SourceFilter) -> Result<Vec<SourceRow>, ReadError> {
+        let SourceFilter {
+            status,
+            lane,
+            campaign,
+            before,
+            limit,
+        } = filter;
+        let mut page = Page::new(SOURCE_COLUMNS, "sources", "id");
+        page.word("status", *status);
+        page.word("lane", *lane);
+        page.value("campaign = ?", campaign.clone());
+        page.value("id < ?", before.map(|id| id.0 as i64));
+        page.read(self, *limit, rows::source)
+    }
+
+    pub fn source(&self, id: SourceId) -> Result<Option<SourceRow>, ReadError> {
+        self.maybe(
+            &format!("SELECT {SOURCE_COLUMNS} FROM sources WHERE id = ?1"),
+            [id.0 as i64],
+            rows::source,
+        )
+    }
+
+    pub fn models(&self, filter: &ModelFilter) -> Result<Vec<ModelRow>, ReadError> {
+        let ModelFilter { retired, before, limit } = filter;
+        let mut page = Page::new(MODEL_COLUMNS, "models", "seq");
+        page.fixed(retired.map(|retired| if retired { "retired_at IS NOT NULL" } else { "retired_at IS NULL" }));
+        page.value("seq < ?", before.map(|seq| seq.0 as i64));
+        page.read(self, *limit, rows::model)
+    }
+
+    pub fn model(&self, tag: &ModelTag) -> Result<Option<ModelRow>, ReadError> {
+        self.maybe(&format!("SELECT {MODEL_COLUMNS} FROM models WHERE tag = ?1"), [&tag.0], rows::model)
+    }
+
+    /// Which model was live at a time, since when, and why; none before the first.
+    pub fn model_live_at(&self, at: Millis) -> Result<Option<RoleRow>, ReadError> {
+        let sql = format!("SELECT {ROLE_COLUMNS} FROM model_roles WHERE at <= ?1 ORDER BY seq DESC LIMIT 1");
+        self.maybe(&sql, [at.min(i64::MAX as u64) as i64], rows::role)
+    }
+
+    /// Every time a model went live, newest first.
+    pub fn model_roles(&self, limit: u32) -> Result<Vec<RoleRow>, ReadError> {
+        Page::new(ROLE_COLUMNS, "model_roles", "seq").read(self, limit, rows::role)
+    }
+
+    /// Candidates, newest first.
+    pub fn candidates(&self, before: Option<Seq>, limit: u32) -> Result<Vec<CandidateRow>, ReadError> {
+        let mut page = Page::new(CANDIDATE_COLUMNS, "candidates", "seq");
+        page.value("seq < ?", before.map(|seq| seq.0 as i64));
+        page.read(self, limit, rows::candidate)
+    }
+
+    /// Changes of the active policy, of one kind or all, newest first.
+    pub fn activations(&self, kind: Option<PolicyKind>, limit: u32) -> Result<Vec<ActivationRow>, ReadError> {
+        let mut page = Page::new(ACTIVATION_COLUMNS, "activations", "seq");
+        page.word("kind", kind);
+        page.read(self, limit, rows::activation)
+    }
+
+    /// Versions that have been active, newest first.
+    pub fn policy_versions(&self, kind: Option<PolicyKind>, limit: u32) -> Result<Vec<PolicyVersionRow>, ReadError> {
+        let mut page = Page::new(
+            "description, first_seen, EXISTS (SELECT 1 FROM policy_codes WHERE policy_codes.digest = policy_versions.digest)",
+            "policy_versions",
+            "rowid",
+        );
+        page.word("kind", kind);
+        page.read(self, limit, |row| {
+            let text: String = row.get(0)?;
+            let description = serde_json::from_str(&text)
+                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into()))?;
+            Ok(PolicyVersionRow {
+                description,
+                first_seen: rows::number(row, 1)?,
+                code_kept: row.get(2)?,
+            })
+        })
+    }
+
+    /// The code that was stored under a version's digest, checked.
+    pub fn policy_code(&self, digest: Digest) -> Result<Option<CodeRow>, ReadError> {
+        let found = self.maybe(
+            "SELECT stored_at, checksum, code FROM policy_codes WHERE digest = ?1",
+            [digest.0],
+            |row| {
+                Ok((
+                    Digest(row.get(1)?),
+                    CodeRow {
+                        digest,
+                        stored_at: rows::number(row, 0)?,
+                        code: row.get(2)?,
+                    },
+                ))
+            },
+        )?;
+        match found {
+            Some((checksum, row)) if Digest::of(&row.code) != checksum => Err(ReadError::CodeDamaged { digest: row.digest }),
+            found => Ok(found.map(|(_, row)| row)),
+        }
+    }
+
+    pub fn counts(&self) -> Result<Counts, ReadError> {
+        let by_word = |sql: &str| -> Result<BTreeMap<String, u64>, ReadError> {
+            let pairs = self.all(sql, [], |row| Ok((row.get(0)?, rows::number(row, 1)?)))?;
+            Ok(pairs.into_iter().collect())
+        };
+        let count = |sql: &str| -> Result<u64, ReadError> { Ok(self.maybe(sql, [], |row| rows::number(row, 0))?.unwrap_or(0)) };
+        Ok(Counts {
+            last_seq: self.last_seq()?,
+            sources: by_word("SELECT status, count(*) FROM sources GROUP BY status")?,
+            runs: by_word("SELECT status, count(*) FROM runs GROUP BY status")?,
+            decisions: by_word("SELECT kind, count(*) FROM decisions GROUP BY kind")?,
+            models: count("SELECT count(*) FROM models")?,
+            models_kept: count("SELECT count(*) FROM models WHERE retired_at IS NULL")?,
+            candidates: count("SELECT count(*) FROM candidates")?,
+            activations: count("SELECT count(*) FROM activations")?,
+        })
+    }
+
+    pub(crate) fn maybe<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, ReadError> {
+        Ok(self.connection.prepare_cached(sql)?.query_row(params, read).optional()?)
+    }
+
+    pub(crate) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, ReadError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params, read)?;
+        Ok(rows.collect::<rusqlite::Result<Vec<T>>>()?)
+    }
+}
+
+/// An entry as an event.
+pub(crate) fn parse(entry: Entry) -> Result<Recorded, ReadError> {
+    let Entry {
+        seq,
+        at,
+        kind: _,
+        payload,
+        hash: _,
+    } = entry;
+    let event: Event = serde_json::from_str(&payload).map_err(|source| ReadError::Entry { seq, source })?;
+    Ok(Recorded { seq, at, event })
+}
+
+/// A query for one page of a list, newest first.
+struct Page {
+    sql: String,
+    key: &'static str,
+    conditions: usize,
+    values: Vec<Box<dyn ToSql>>,
+}
+
+impl Page {
+    fn new(columns: &str, table: &str, key: &'static str) -> Page {
+        Page {
+            sql: format!("SELECT {columns} FROM {table}"),
+            key,
+            conditions: 0,
+            values: Vec::new(),
+        }
+    }
+
+    fn fixed(&mut self, condition: Option<&str>) {
+        let Some(condition) = condition else { return };
+        self.sql += if self.conditions == 0 { " WHERE " } else { " AND " };
+        self.sql += condition;
+        self.conditions += 1;
+    }
+
+    /// Words of our enums stand in the text of the query: partial indexes are considered for literals only.
+    fn word(&mut self, column: &str, word: Option<impl Word>) {
+        self.fixed(word.map(|word| format!("{column} = '{}'", word.word())).as_deref());
+    }
+
+    /// `condition` ends with a question mark.
+    fn value(&mut self, condition: &str, value: Option<impl ToSql + 'static>) {
+        let Some(value) = value else { return };
+        self.values.push(Box::new(value));
+        let number = self.values.len();
+        self.fixed(Some(&format!("{condition}{number}")));
+    }
+
+    fn read<T>(self, reader: &Reader, limit: u32, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, ReadError> {
+        let Page {
+            mut sql,
+            key,
+            conditions: _,
+            values,
+        } = self;
+        sql += &format!(" ORDER BY {key} DESC LIMIT {}", limit.min(LIMIT_MAX));
+        reader.all(&sql, rusqlite::params_from_iter(values), read)
+    }
+}

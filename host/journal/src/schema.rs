@@ -1,0 +1,117 @@
+//! Tables and how they come to be: one numbered, frozen file of SQL per step.
+
+use crate::open::OpenError;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// `PNTM`: tells our files from other SQLite files.
+const APPLICATION_ID: i32 = 0x504E_544D;
+
+/// Never changed once released; the checksum of each is kept in the file and compared at every start.
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "first",
+    sql: include_str!("migrations/0001-first.sql"),
+}];
+
+struct Migration {
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// The schema this version writes.
+pub(crate) const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// Whose file this is, found out without changing it.
+pub(crate) fn check_ownership(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
+    let foreign = |what: &str| OpenError::NotPointsman {
+        path: path.into(),
+        what: what.into(),
+    };
+    let application_id: i32 = match connection.query_row("PRAGMA application_id", [], |row| row.get(0)) {
+        Ok(id) => id,
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            return Err(foreign("is not an SQLite database"));
+        }
+        Err(source) => {
+            return Err(OpenError::Sqlite {
+                path: path.into(),
+                step: "read the header",
+                source,
+            });
+        }
+    };
+    let sqlite = |source| OpenError::Sqlite {
+        path: path.into(),
+        step: "read the header",
+        source,
+    };
+    let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sqlite)?;
+    if application_id == APPLICATION_ID {
+        if version > SCHEMA_VERSION {
+            return Err(OpenError::NewerSchema {
+                path: path.into(),
+                found: version,
+                known: SCHEMA_VERSION,
+            });
+        }
+        return Ok(version);
+    }
+    let tables: u32 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(sqlite)?;
+    if application_id != 0 || version != 0 || tables != 0 {
+        return Err(foreign("is an SQLite database of another program"));
+    }
+    Ok(0)
+}
+
+/// Brings the file from `version` to [`SCHEMA_VERSION`], each step in one transaction: old or new, never between.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path, version: u32) -> Result<(), OpenError> {
+    let sqlite = |source| OpenError::Sqlite {
+        path: path.into(),
+        step: "bring the schema up to date",
+        source,
+    };
+    for (number, migration) in (1..).zip(MIGRATIONS) {
+        let checksum = blake3::hash(migration.sql.as_bytes()).to_hex();
+        if number <= version {
+            let applied: String = connection
+                .query_row("SELECT checksum FROM migrations WHERE version = ?1", [number], |row| row.get(0))
+                .map_err(|source| OpenError::Sqlite {
+                    path: path.into(),
+                    step: "read which migrations were applied",
+                    source,
+                })?;
+            if applied != checksum.as_str() {
+                return Err(OpenError::ForeignMigration {
+                    path: path.into(),
+                    number,
+                    name: migration.name,
+                });
+            }
+            continue;
+        }
+        let transaction = connection.transaction().map_err(sqlite)?;
+        if number == 1 {
+            transaction
+                .execute_batch("CREATE TABLE migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT")
+                .map_err(sqlite)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(sqlite)?;
+        }
+        transaction.execute_batch(migration.sql).map_err(sqlite)?;
+        transaction
+            .execute(
+                "INSERT INTO migrations VALUES (?1, ?2, ?3)",
+                (number, migration.name, checksum.as_str()),
+            )
+            .map_err(sqlite)?;
+        transaction.pragma_update(None, "user_version", number).map_err(sqlite)?;
+        transaction.commit().map_err(sqlite)?;
+    }
+    Ok(())
+}
+
+/// The tables alone, for a place to fold views into.
+pub(crate) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
+    MIGRATIONS.iter().try_for_each(|migration| connection.execute_batch(migration.sql))
+}
