@@ -6,10 +6,10 @@ use pointsman_model::settings::{LEARNING_RATE_MAX, LEARNING_RATE_MIN, REPLAY_SHA
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest wait before a retry: seven days.
-pub const RETRY_DELAY_MS_MAX: u64 = 7 * 24 * 3_600_000;
-pub const REASONS_MAX: usize = 32;
-pub const REASON_BYTES_MAX: usize = 1024;
-pub const STATE_BYTES_MAX: usize = 64 << 10;
+pub(crate) const RETRY_DELAY_MS_MAX: u64 = 7 * 24 * 3_600_000;
+pub(crate) const REASONS_MAX: usize = 32;
+pub(crate) const REASON_BYTES_MAX: usize = 1024;
+pub(crate) const STATE_BYTES_MAX: usize = 64 << 10;
 
 /// Whether an answer fits the context it was given for; the error is one sentence.
 pub fn check_verdict(context: &Context, answer: &Answer) -> Result<(), String> {

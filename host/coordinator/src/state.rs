@@ -50,6 +50,8 @@ pub struct State {
     /// Selection said "idle" at this time, and nothing that matters to it has happened since.
     pub selection_idle_since: Option<Millis>,
     pub curriculum_asked_at: Option<Millis>,
+    /// It said "nothing", and no run has ended since.
+    pub curriculum_resting: bool,
     /// Lookups by lane, host and time; rebuilt, never stored.
     #[serde(skip)]
     pub index: Index,

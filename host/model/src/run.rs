@@ -197,6 +197,9 @@ pub struct Completion {
     pub loss_after: Option<f64>,
     /// Held-out loss by host, at the end.
     pub losses: Vec<HostLoss>,
+    /// Hosts that the run trained on, as the trainer tells.
+    #[serde(default)]
+    pub hosts: Vec<String>,
     /// The model that a training run left in its output directory.
     pub model: Option<ModelFile>,
     /// Paired results of an evaluation.

@@ -1,1 +1,14 @@
+//! The same coordinator under a virtual clock, with a scripted outside.
+//!
+//! [`World`] holds a coordinator, a clock that only moves when told, and the journal as a list. After every command it
+//! checks what must always hold: the replayed journal is the live state, and a restored snapshot is, too.
+//! [`scenario`] runs text scripts against a world and answers with a transcript that tests compare with a checked-in one.
+//!
+//! Absent on purpose: processes, files, SQLite, threads. Dry run, replay and modelled trainers will live here.
 
+pub mod scenario;
+mod scripted;
+mod world;
+
+pub use scripted::Scripted;
+pub use world::{Broken, World};

@@ -11,9 +11,17 @@ use pointsman_model::policy::PolicyKind;
 use pointsman_model::settings::LaneMode;
 use pointsman_model::source::{Lane, NewSource, Origin, TrainingParams};
 
+/// After "nothing", the curriculum is asked again when a run has ended, or after this long.
+const REST_MS: Millis = 30_000;
+
 /// When the curriculum may be asked next; none while it has nothing to say.
 pub(crate) fn due_at(state: &State) -> Option<Millis> {
     let interval_ms = Millis::from(state.settings.curriculum_interval_s) * 1000;
+    let pause_ms = if state.curriculum_resting {
+        interval_ms.max(REST_MS)
+    } else {
+        interval_ms
+    };
     let wanted = match state.settings.lane_mode {
         LaneMode::QueuedOnly => false,
         LaneMode::AutomaticOnly => true,
@@ -22,7 +30,7 @@ pub(crate) fn due_at(state: &State) -> Option<Millis> {
     };
     let room = state.index.pending(Lane::Curriculum) < state.settings.curriculum_pending_max;
     let due = wanted && room && state.active.is_some() && state.hosts.values().any(|host| !host.parked);
-    due.then(|| state.curriculum_asked_at.map_or(0, |at| at + interval_ms))
+    due.then(|| state.curriculum_asked_at.map_or(0, |at| at + pause_ms))
 }
 
 impl Turn<'_> {

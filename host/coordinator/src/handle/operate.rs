@@ -8,10 +8,10 @@ use pointsman_model::settings::{LEARNING_RATE_MAX, LEARNING_RATE_MIN, REPLAY_SHA
 use pointsman_model::source::{NewSource, SourceStage};
 use pointsman_model::{Actor, RunId, SourceId};
 
-pub const TITLE_BYTES_MAX: usize = 200;
-pub const BODY_BYTES_MAX: usize = 256 << 10;
-pub const HOST_BYTES_MAX: usize = 120;
-pub const REASON_BYTES_MAX: usize = 1024;
+const TITLE_BYTES_MAX: usize = 200;
+const BODY_BYTES_MAX: usize = 256 << 10;
+const HOST_BYTES_MAX: usize = 120;
+const REASON_BYTES_MAX: usize = 1024;
 
 impl Turn<'_> {
     pub(super) fn submit_source(&mut self, mut new: NewSource) -> Result<Reply, Refusal> {

@@ -3,7 +3,7 @@
 
 use super::*;
 use pointsman_model::context::GateStage;
-use pointsman_model::decision::{Decision, Link, SelectionVerdict, Verdict};
+use pointsman_model::decision::{CurriculumVerdict, Decision, Link, SelectionVerdict, Verdict};
 use pointsman_model::event::{CandidateStep, Event};
 use pointsman_model::promotion::{CandidateEnd, CandidateStage, ServedSample};
 use pointsman_model::run::{AttemptToken, Completion, HostLoss, RunEnd, RunReport, Work};
@@ -291,7 +291,10 @@ impl State {
         match &ruling.verdict {
             Verdict::Selection(SelectionVerdict::Idle) => self.selection_idle_since = Some(at),
             Verdict::Selection(SelectionVerdict::Pick(_)) | Verdict::Retry(_) => {}
-            Verdict::Curriculum(_) => self.curriculum_asked_at = Some(at),
+            Verdict::Curriculum(verdict) => {
+                self.curriculum_asked_at = Some(at);
+                self.curriculum_resting = *verdict == CurriculumVerdict::Nothing;
+            }
             Verdict::Gate(_) => {
                 if let Some(candidate) = &mut self.candidate {
                     candidate.looks += 1;
@@ -334,6 +337,7 @@ impl State {
     fn apply_run_finished(&mut self, at: Millis, token: &AttemptToken, report: &RunReport, model: Option<&ModelTag>) {
         let Some(run) = self.runs.remove(&token.run) else { return };
         self.selection_idle_since = None;
+        self.curriculum_resting = false;
         if let (Some(tag), RunEnd::Completed(completion)) = (model, &report.end) {
             self.enter_model(at, &run, tag, completion);
         }
@@ -381,22 +385,20 @@ impl State {
     fn enter_model(&mut self, at: Millis, run: &Run, tag: &ModelTag, completion: &Completion) {
         let Some(file) = &completion.model else { return };
         self.next.model += 1;
-        let (host, mut hosts) = match &run.work {
-            Work::Train { host, .. } => (
-                host.clone(),
-                run.base
-                    .as_ref()
-                    .and_then(|base| self.models.get(base))
-                    .map(|base| base.hosts.clone())
-                    .unwrap_or_default(),
-            ),
-            // The first model is made from the hosts that it was measured on and knows; its report names them.
-            Work::Bootstrap | Work::Evaluate { .. } => (None, Vec::new()),
+        let host = match &run.work {
+            Work::Train { host, .. } => host.clone(),
+            Work::Bootstrap | Work::Evaluate { .. } => None,
         };
-        if let Some(host) = &host
-            && !hosts.contains(host)
-        {
-            hosts.push(host.clone());
+        let mut hosts = run
+            .base
+            .as_ref()
+            .and_then(|base| self.models.get(base))
+            .map(|base| base.hosts.clone())
+            .unwrap_or_default();
+        for learnt in completion.hosts.iter().chain(&host) {
+            if !hosts.contains(learnt) {
+                hosts.push(learnt.clone());
+            }
         }
         self.models.insert(
             tag.clone(),

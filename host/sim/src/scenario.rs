@@ -1,0 +1,396 @@
+//! Stories as text: one command a line, and a transcript of what followed.
+//!
+//! ```text
+//! # a comment
+//! train start first try          the automatic loop, with a reason
+//! submit novel Call me Ishmael   a source of host `novel`; `-` stands for no host
+//! set retry_budget=2             live settings
+//! install retry mine@1           a scripted version becomes active
+//! answer mine {"retry":{"retry":5000}} try later
+//! fault mine trap unreachable    its next answer is a fault
+//! started 1                      the runner reports of run 1
+//! finish 1 ok novel=2.5          it completed, with a model and held-out losses
+//! finish 1 fail transient reset  it failed, with class and error
+//! finish 2 pairs novel 8 3.0 2.5 an evaluation: 8 pairs, baseline and candidate
+//! served m-2 10 2.6 2.5 candidate  standard requests that both models scored, and who answered
+//! wait 5s                        the clock moves in steps from deadline to deadline, each with a tick
+//! show wants                     what should be true outside
+//! ```
+
+mod transcript;
+
+use crate::scripted::Scripted;
+use crate::world::{Broken, World};
+use pointsman_coordinator::{Refusal, Reply};
+use pointsman_model::command::Command;
+use pointsman_model::decision::Verdict;
+use pointsman_model::event::Recorded;
+use pointsman_model::policy::{FaultClass, PolicyKind};
+use pointsman_model::promotion::ServedSample;
+use pointsman_model::run::{Completion, Failure, FailureClass, HostLoss, ModelFile, Pair, RunEnd, RunReport};
+use pointsman_model::source::{Lane, NewSource, Origin};
+use pointsman_model::{Actor, Digest, ModelTag, RunId, SourceId};
+use std::fmt::Write;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    #[error("line {line}: {problem}")]
+    Line { line: usize, problem: String },
+    #[error("line {line}: {broken}")]
+    Broken { line: usize, broken: Broken },
+}
+
+/// Runs a script; answers the transcript.
+pub fn run(script: &str) -> Result<String, ScenarioError> {
+    let mut stage = Stage {
+        world: World::default(),
+        out: String::new(),
+    };
+    stage.step("start-host").map_err(|problem| problem.at(0))?;
+    for (number, line) in script.lines().enumerate() {
+        let line = line.trim_end();
+        if line.is_empty() || line.starts_with('#') {
+            let _ = writeln!(stage.out, "{line}");
+            continue;
+        }
+        let _ = writeln!(stage.out, "> {line}");
+        stage.step(line).map_err(|problem| problem.at(number + 1))?;
+    }
+    Ok(stage.out)
+}
+
+enum Stumble {
+    Script(String),
+    Broken(Broken),
+}
+
+impl Stumble {
+    fn at(self, line: usize) -> ScenarioError {
+        match self {
+            Stumble::Script(problem) => ScenarioError::Line { line, problem },
+            Stumble::Broken(broken) => ScenarioError::Broken { line, broken },
+        }
+    }
+}
+
+impl From<String> for Stumble {
+    fn from(problem: String) -> Stumble {
+        Stumble::Script(problem)
+    }
+}
+
+struct Stage {
+    world: World,
+    out: String,
+}
+
+impl Stage {
+    fn step(&mut self, line: &str) -> Result<(), Stumble> {
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let rest = rest.trim();
+        let actor = Actor::new("operator");
+        let command = match verb {
+            "start-host" => Command::StartHost { version: "0.1.0".into() },
+            "submit" => {
+                let (host, title) = two(rest)?;
+                Command::SubmitSource(NewSource {
+                    title: title.trim_matches('"').into(),
+                    body: String::new(),
+                    host: (host != "-").then(|| host.to_string()),
+                    lane: Lane::Queue,
+                    origin: Origin::Cli,
+                    priority: 0,
+                    params: None,
+                })
+            }
+            "train" => match two(rest)? {
+                ("start", reason) => Command::StartTraining {
+                    actor,
+                    reason: reason.into(),
+                },
+                ("stop", reason) => Command::StopTraining {
+                    actor,
+                    reason: reason.into(),
+                },
+                (other, _) => return Err(format!("train start or train stop, not {other}").into()),
+            },
+            "set" => self.settings(rest, actor)?,
+            "install" => {
+                let (kind, version) = two(rest)?;
+                let (name, version) = version.split_once('@').ok_or_else(|| "install KIND NAME@VERSION".to_string())?;
+                let description = Scripted::describe(name, version, policy_kind(kind)?);
+                Command::ActivatePolicy {
+                    description,
+                    actor,
+                    reason: "scripted".into(),
+                }
+            }
+            "answer" => return self.answer(rest),
+            "fault" => {
+                let (name, rest) = two(rest)?;
+                let (class, detail) = two(rest)?;
+                self.world.policies.fail(name, from_word::<FaultClass>(class)?, detail);
+                return Ok(());
+            }
+            "rollback-policy" => {
+                let (kind, reason) = two(rest)?;
+                Command::RollBackPolicy {
+                    kind: policy_kind(kind)?,
+                    actor,
+                    reason: reason.into(),
+                }
+            }
+            "rollback-model" => Command::RollBackModel {
+                actor,
+                reason: rest.into(),
+            },
+            "approve" | "reject" => {
+                let (tag, reason) = two(rest)?;
+                Command::DecideHeld {
+                    candidate: ModelTag(tag.into()),
+                    approve: verb == "approve",
+                    actor,
+                    reason: reason.into(),
+                }
+            }
+            "enable" => Command::EnableSource {
+                source: SourceId(number(rest)?),
+                actor,
+            },
+            "disable" => {
+                let (source, reason) = two(rest)?;
+                Command::DisableSource {
+                    source: SourceId(number(source)?),
+                    actor,
+                    reason: reason.into(),
+                }
+            }
+            "cancel" => {
+                let (run, reason) = two(rest)?;
+                Command::CancelRun {
+                    run: RunId(number(run)?),
+                    actor,
+                    reason: reason.into(),
+                }
+            }
+            "started" => Command::ReportStarted {
+                token: self.token(number(rest)?)?,
+            },
+            "finish" => self.finish(rest)?,
+            "served" => served(rest)?,
+            "wait" => return self.wait(rest),
+            "show" => return self.show(rest),
+            other => return Err(format!("there is no command {other:?}").into()),
+        };
+        self.command(command)
+    }
+
+    fn command(&mut self, command: Command) -> Result<(), Stumble> {
+        match self.world.command(command).map_err(Stumble::Broken)? {
+            Ok((reply, entries)) => {
+                self.write_entries(&entries);
+                match reply {
+                    Reply::Done | Reply::Run(_) | Reply::Source(_) | Reply::Generation(_) if !entries.is_empty() => {}
+                    reply => {
+                        let _ = writeln!(self.out, "    nothing changes ({reply:?})");
+                    }
+                }
+            }
+            Err(Refusal {
+                kind,
+                code,
+                message,
+                fields: _,
+                fix,
+            }) => {
+                let _ = write!(self.out, "    refused {kind:?} {code}: {message}");
+                let _ = writeln!(self.out, "{}", fix.map(|fix| format!("; try: {fix}")).unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    fn write_entries(&mut self, entries: &[Recorded]) {
+        for recorded in entries {
+            let _ = writeln!(self.out, "    {:>3} {}", recorded.seq, transcript::line(recorded));
+        }
+    }
+
+    fn settings(&self, rest: &str, actor: Actor) -> Result<Command, String> {
+        let mut settings = serde_json::to_value(&self.world.coordinator().state().settings).map_err(|error| error.to_string())?;
+        for change in rest.split_whitespace() {
+            let (name, value) = change.split_once('=').ok_or_else(|| format!("{change:?} is not name=value"))?;
+            let slot = settings.get_mut(name).ok_or_else(|| format!("there is no setting {name:?}"))?;
+            *slot = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        }
+        let settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
+        Ok(Command::ChangeSettings { settings, actor })
+    }
+
+    fn answer(&mut self, rest: &str) -> Result<(), Stumble> {
+        let (name, rest) = two(rest)?;
+        let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Verdict>();
+        let verdict = stream
+            .next()
+            .ok_or("a verdict in JSON follows the name".to_string())?
+            .map_err(|error| error.to_string())?;
+        let reason = rest[stream.byte_offset()..].trim();
+        let (reason, state) = match reason.split_once(" state=") {
+            Some((reason, state)) => (reason, Some(state.as_bytes().to_vec())),
+            None => (reason, None),
+        };
+        self.world.policies.answer(name, verdict, reason, state);
+        Ok(())
+    }
+
+    fn token(&self, run: u64) -> Result<pointsman_model::run::AttemptToken, String> {
+        let state = self.world.coordinator().state();
+        let planned = self.world.journal().iter().find_map(|recorded| match &recorded.event {
+            pointsman_model::event::Event::RunPlanned { run: planned, .. } if planned.token.run.0 == run => Some(planned.token),
+            _ => None,
+        });
+        let live = state.runs.get(&RunId(run)).map(|run| run.token);
+        live.or(planned).ok_or_else(|| format!("run {run} was never planned"))
+    }
+
+    fn finish(&mut self, rest: &str) -> Result<Command, String> {
+        let (run, rest) = two(rest)?;
+        let token = self.token(number(run)?)?;
+        let (how, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let end = match how {
+            "ok" => RunEnd::Completed(Completion {
+                steps: 400,
+                losses: losses(rest)?,
+                model: Some(ModelFile {
+                    digest: Digest::of(run.as_bytes()),
+                    bytes: 1000,
+                    path: format!("models/{run}"),
+                }),
+                ..Completion::default()
+            }),
+            "pairs" => RunEnd::Completed(Completion {
+                pairs: pairs(rest)?,
+                ..Completion::default()
+            }),
+            "fail" => {
+                let (class, error) = two(rest)?;
+                RunEnd::Failed(Failure {
+                    class: from_word::<FailureClass>(class)?,
+                    error: error.into(),
+                    exit_code: Some(1),
+                })
+            }
+            "cancelled" => RunEnd::Cancelled,
+            other => return Err(format!("finish RUN ok|pairs|fail|cancelled, not {other:?}")),
+        };
+        Ok(Command::ReportFinished {
+            token,
+            report: RunReport { duration_ms: 1000, end },
+        })
+    }
+
+    /// Moves the clock, stopping at each deadline on the way.
+    fn wait(&mut self, rest: &str) -> Result<(), Stumble> {
+        let seconds: u64 = number(rest.strip_suffix('s').unwrap_or(rest))?;
+        let end = self.world.now + seconds * 1000;
+        while let Some(deadline) = self
+            .world
+            .coordinator()
+            .next_deadline(self.world.now)
+            .filter(|deadline| *deadline <= end)
+        {
+            self.world.now = deadline;
+            let entries = self.world.command(Command::Tick).map_err(Stumble::Broken)?;
+            if let Ok((_, entries)) = entries
+                && !entries.is_empty()
+            {
+                let _ = writeln!(self.out, "    at {} s", (deadline - crate::world::EPOCH_MS) as f64 / 1000.0);
+                self.write_entries(&entries);
+            }
+        }
+        self.world.now = end;
+        self.command(Command::Tick)
+    }
+
+    fn show(&mut self, what: &str) -> Result<(), Stumble> {
+        let coordinator = self.world.coordinator();
+        let text = match what {
+            "wants" => transcript::wants(&coordinator.wants()),
+            "state" => transcript::state(coordinator.state()),
+            other => return Err(format!("show wants or show state, not {other:?}").into()),
+        };
+        self.out.push_str(&text);
+        Ok(())
+    }
+}
+
+fn served(rest: &str) -> Result<Command, String> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let [tag, count, baseline, candidate, by] = words[..] else {
+        return Err("served TAG COUNT BASELINE CANDIDATE candidate|baseline|failed".into());
+    };
+    let pair = Pair {
+        host: "standard".into(),
+        baseline: number(baseline)?,
+        candidate: number(candidate)?,
+    };
+    let sample = ServedSample {
+        by_candidate: by != "baseline",
+        failed: by == "failed",
+        latency_ms: 5.0,
+        pair: (by != "failed").then_some(pair),
+    };
+    Ok(Command::ReportServed {
+        candidate: ModelTag(tag.into()),
+        samples: vec![sample; number(count)?],
+    })
+}
+
+fn losses(rest: &str) -> Result<Vec<HostLoss>, String> {
+    let loss = |word: &str| {
+        let (host, after) = word.split_once('=').ok_or_else(|| format!("{word:?} is not host=loss"))?;
+        Ok(HostLoss {
+            host: host.into(),
+            before: None,
+            after: number(after)?,
+        })
+    };
+    rest.split_whitespace().map(loss).collect()
+}
+
+/// `HOST COUNT BASELINE CANDIDATE`, any number of times.
+fn pairs(rest: &str) -> Result<Vec<Pair>, String> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let mut pairs = Vec::new();
+    for group in words.chunks(4) {
+        let [host, count, baseline, candidate] = group else {
+            return Err("pairs come as HOST COUNT BASELINE CANDIDATE".into());
+        };
+        let pair = Pair {
+            host: host.to_string(),
+            baseline: number(baseline)?,
+            candidate: number(candidate)?,
+        };
+        pairs.extend(std::iter::repeat_n(pair, number(count)?));
+    }
+    Ok(pairs)
+}
+
+fn two(rest: &str) -> Result<(&str, &str), String> {
+    rest.split_once(' ')
+        .map(|(a, b)| (a, b.trim()))
+        .ok_or_else(|| format!("{rest:?} lacks its second part"))
+}
+
+fn number<T: std::str::FromStr>(word: &str) -> Result<T, String> {
+    word.parse()
+        .map_err(|_| format!("{word:?} is not a number of the kind that is needed"))
+}
+
+fn from_word<T: serde::de::DeserializeOwned>(word: &str) -> Result<T, String> {
+    serde_json::from_value(word.into()).map_err(|error| error.to_string())
+}
+
+fn policy_kind(word: &str) -> Result<PolicyKind, String> {
+    PolicyKind::parse(word).ok_or_else(|| format!("there is no policy kind {word:?}"))
+}

@@ -1,0 +1,227 @@
+//! Journal entries, wants and state as short lines for people.
+
+use pointsman_coordinator::State;
+use pointsman_model::decision::{Decision, Verdict};
+use pointsman_model::event::{Event, Recorded, StageBy};
+use pointsman_model::run::{RunEnd, Work};
+use pointsman_model::source::SourceStage;
+use pointsman_model::wants::{Beside, Wants};
+use std::fmt::Write;
+
+pub(super) fn line(recorded: &Recorded) -> String {
+    let event = &recorded.event;
+    format!("{} {}", event.slug(), detail(event)).trim_end().to_string()
+}
+
+fn detail(event: &Event) -> String {
+    match event {
+        Event::HostStarted { version, term } => format!("version {version} term {term}"),
+        Event::SourceQueued { source, new, decision } => {
+            let by = decision.map(|decision| format!(" by decision {decision}")).unwrap_or_default();
+            format!("{source} {} {:?}{by}", new.host.as_deref().unwrap_or("-"), new.title)
+        }
+        Event::SourceEnabled { source, actor } => format!("{source} by {}", actor.0),
+        Event::SourceDisabled {
+            source,
+            actor,
+            reason,
+            decision: _,
+        } => format!("{source} by {}: {reason}", actor.0),
+        Event::RetryScheduled { source, at, decision } => format!("{source} at {} s, decision {decision}", seconds(*at)),
+        Event::SourceMoved { source, lane, decision } => format!("{source} to {lane:?}, decision {decision}"),
+        Event::SourceGivenUp { source, decision } => format!("{source}, decision {decision}"),
+        Event::HostsParked { hosts, decision } => format!("{}, decision {decision}", hosts.join(" ")),
+        Event::TrainingStarted { actor, reason } | Event::TrainingStopped { actor, reason } => format!("by {}: {reason}", actor.0),
+        Event::SettingsChanged { settings: _, actor } => format!("by {}", actor.0),
+        Event::Decided(decision) => decided(decision),
+        Event::RunPlanned { run, decision: _ } => {
+            let work = match &run.work {
+                Work::Bootstrap => "bootstrap".to_string(),
+                Work::Train {
+                    source,
+                    host,
+                    replay_hosts,
+                    ..
+                } => {
+                    format!(
+                        "source {source} host {} replay [{}]",
+                        host.as_deref().unwrap_or("-"),
+                        replay_hosts.join(" ")
+                    )
+                }
+                Work::Evaluate {
+                    candidate,
+                    offset,
+                    blocks_per_host,
+                } => format!("{candidate} blocks {offset}+{blocks_per_host}"),
+            };
+            let base = run.base.as_ref().map(|base| base.0.as_str()).unwrap_or("-");
+            format!(
+                "run {} attempt {} {:?} base {base}: {work}",
+                run.token.run, run.token.attempt, run.class
+            )
+        }
+        Event::RunStarted { token } => format!("run {}", token.run),
+        Event::RunCancelRequested { run, actor, reason } => format!("run {run} by {}: {reason}", actor.0),
+        Event::RunFinished { token, report, model } => {
+            let end = match &report.end {
+                RunEnd::Completed(completion) if !completion.pairs.is_empty() => format!("{} pairs", completion.pairs.len()),
+                RunEnd::Completed(_) => "completed".to_string(),
+                RunEnd::Failed(failure) => format!("failed {}: {}", failure.class.slug(), failure.error),
+                RunEnd::Cancelled => "cancelled".to_string(),
+            };
+            let model = model.as_ref().map(|model| format!(" made {model}")).unwrap_or_default();
+            format!("run {} {end}{model}", token.run)
+        }
+        Event::ModelBootstrapped { model } => model.to_string(),
+        Event::CandidateRaised {
+            candidate,
+            baseline,
+            watermark,
+        } => format!("{candidate} against {baseline}, watermark {watermark}"),
+        Event::WindowPassed { watermark } => format!("watermark {watermark}"),
+        Event::CandidateAdvanced { candidate, to, by } => format!("{candidate} to {to:?} {}", stage_by(by)),
+        Event::CandidateServed { candidate, samples } => format!("{candidate} {} requests", samples.len()),
+        Event::MorePairsWanted {
+            candidate,
+            pairs,
+            decision,
+        } => format!("{candidate} {pairs} more, decision {decision}"),
+        Event::CandidateHeld {
+            candidate,
+            reason,
+            decision: _,
+        } => format!("{candidate}: {reason}"),
+        Event::ModelApplied { model, before, by } => format!("{model} replaces {before} {}", stage_by(by)),
+        Event::CandidateEnded {
+            candidate,
+            end,
+            reason,
+            by,
+        } => format!("{candidate} {end:?} {}: {reason}", stage_by(by)),
+        Event::ModelRolledBack { from, to, reason } => format!("{from} back to {to}: {reason}"),
+        Event::ModelsRetired { models } => models.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        Event::PolicyActivated {
+            generation,
+            description,
+            previous,
+            actor,
+            reason: _,
+        } => {
+            let previous = previous.as_ref().map(|previous| format!(" after {previous}")).unwrap_or_default();
+            format!(
+                "{} generation {generation} {}{previous} by {}",
+                description.kind, description.policy, actor.0
+            )
+        }
+        Event::PolicyRolledBack {
+            kind,
+            generation,
+            to,
+            from,
+            actor,
+            reason,
+        } => {
+            format!("{kind} generation {generation} {} from {from} by {}: {reason}", to.policy, actor.0)
+        }
+    }
+}
+
+/// Seconds since the world began.
+fn seconds(at: u64) -> f64 {
+    at.saturating_sub(crate::world::EPOCH_MS) as f64 / 1000.0
+}
+
+fn decided(decision: &Decision) -> String {
+    let ruling = &decision.ruling;
+    let verdict = match &ruling.verdict {
+        Verdict::Selection(verdict) => format!("{verdict:?}"),
+        Verdict::Retry(verdict) => format!("{verdict:?}"),
+        Verdict::Gate(verdict) => format!("{verdict:?}"),
+        Verdict::Curriculum(verdict) => format!("{verdict:?}"),
+    };
+    let reason = ruling.advice.reasons.first().map(|reason| reason.text.as_str()).unwrap_or("");
+    let mut text = format!(
+        "{} {} {verdict} by {} ({}): {reason}",
+        decision.id,
+        decision.kind,
+        ruling.policy.name,
+        ruling.link.slug()
+    );
+    for declined in &ruling.declined {
+        let _ = write!(
+            text,
+            " [{} {}: {} {}]",
+            declined.link.slug(),
+            declined.policy,
+            declined.fault.class.slug(),
+            declined.fault.detail
+        );
+    }
+    text
+}
+
+fn stage_by(by: &StageBy) -> String {
+    match by {
+        StageBy::Decision(decision) => format!("by decision {decision}"),
+        StageBy::Person { actor, reason } => format!("by {} ({reason})", actor.0),
+        StageBy::Host => "by the host".into(),
+    }
+}
+
+pub(super) fn wants(wants: &Wants) -> String {
+    let mut out = String::new();
+    for wanted in &wants.runs {
+        let cancelled = if wanted.run.cancelled.is_some() { ", cancelled" } else { "" };
+        let _ = writeln!(out, "    run {} {:?}{cancelled}", wanted.run.token.run, wanted.run.class);
+    }
+    let serving = match &wants.serving {
+        None => "nothing".to_string(),
+        Some(serving) => {
+            let beside = match &serving.beside {
+                None => String::new(),
+                Some(Beside::Canary { candidate, share }) => format!(", {} answers {share}", candidate.tag),
+                Some(Beside::Watch { before }) => format!(", {} watches", before.tag),
+            };
+            format!("{}{beside}", serving.active.tag)
+        }
+    };
+    let _ = writeln!(out, "    serving {serving}");
+    let _ = writeln!(out, "    keep {}", wants.keep_paths.iter().cloned().collect::<Vec<_>>().join(" "));
+    out
+}
+
+pub(super) fn state(state: &State) -> String {
+    let mut out = String::new();
+    for source in state.sources.values() {
+        let stage = match &source.stage {
+            SourceStage::Pending => "pending".to_string(),
+            SourceStage::Waiting { .. } => "waiting".to_string(),
+            SourceStage::Running { run } => format!("running as {run}"),
+            SourceStage::Disabled { reason } => format!("disabled: {reason}"),
+        };
+        let _ = writeln!(out, "    source {} {:?} {stage}", source.id, source.lane);
+    }
+    let tag = |tag: &Option<pointsman_model::ModelTag>| tag.as_ref().map_or("-".to_string(), ToString::to_string);
+    let _ = writeln!(
+        out,
+        "    line {} active {} previous {}",
+        tag(&state.line),
+        tag(&state.active),
+        tag(&state.previous)
+    );
+    let totals = &state.totals;
+    let _ = writeln!(
+        out,
+        "    outcomes {} successes {} failures {} window {}/{} applies {} rejected {} rolled back {}",
+        totals.outcomes,
+        totals.successes,
+        totals.failures,
+        state.window_done(),
+        state.settings.promotion_window,
+        totals.live_applies,
+        totals.rejected,
+        totals.rolled_back
+    );
+    out
+}
