@@ -1,0 +1,72 @@
+/** The host's HTTP interface. Every call answers a value or a problem; nothing throws. */
+
+import type { Problem } from './wire';
+
+export type Result<T> = { ok: true; value: T } | { ok: false; problem: Problem };
+
+/** A page of a list; the cursor is passed back as it came. */
+export type Page<T> = { items: T[]; next_cursor: string | number | null };
+
+export function read<T>(path: string): Promise<Result<T>> {
+  return request<T>(path, { headers: { accept: 'application/json' } });
+}
+
+export function write<T>(path: string, body: unknown): Promise<Result<T>> {
+  return request<T>(path, {
+    method: 'POST',
+    headers: { accept: 'application/json', 'content-type': 'application/json', 'idempotency-key': key() },
+    body: JSON.stringify(body),
+  });
+}
+
+async function request<T>(path: string, init: RequestInit): Promise<Result<T>> {
+  let response: Response;
+  try {
+    response = await fetch(path, { ...init, credentials: 'same-origin', cache: 'no-store' });
+  } catch {
+    return { ok: false, problem: UNREACHABLE };
+  }
+  const text = await response.text().catch(() => '');
+  const value = parsed(text);
+  // The host's types are this page's types: both are made from one source.
+  if (response.ok && value !== undefined) return { ok: true, value: value as T };
+  return { ok: false, problem: problemOf(value, response.status, text) };
+}
+
+const UNREACHABLE: Problem = {
+  type: 'about:blank',
+  title: 'The host does not answer',
+  status: 0,
+  detail: 'No connection to the host could be made. Nothing was changed.',
+  code: 'unreachable',
+  errors: [],
+  fix: 'See whether it runs: pointsman up',
+};
+
+function parsed(text: string): unknown {
+  if (text === '') return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes what there is of a problem+json, for an answer may also come from something between us and the host. */
+function problemOf(value: unknown, status: number, text: string): Problem {
+  const given: Partial<Problem> = typeof value === 'object' && value !== null ? value : {};
+  return {
+    type: given.type ?? 'about:blank',
+    title: given.title ?? `The host answered ${status}`,
+    status,
+    detail: given.detail ?? text.slice(0, 300),
+    code: given.code ?? `http-${status}`,
+    errors: Array.isArray(given.errors) ? given.errors : [],
+    fix: given.fix ?? null,
+  };
+}
+
+/** `crypto.randomUUID` is missing where a page comes over plain HTTP from another machine. */
+function key(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}

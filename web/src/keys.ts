@@ -1,0 +1,46 @@
+/** Keyboard: each shortcut also has a visible button or link. Keys typed into fields are never taken. */
+
+export type Shortcut = { keys: string; what: string };
+
+export const SHORTCUTS: readonly Shortcut[] = [
+  { keys: 'g o', what: 'Overview' },
+  { keys: 'g j', what: 'Jobs' },
+  { keys: 'g d', what: 'Decisions' },
+  { keys: '/', what: 'Search jobs' },
+  { keys: 't', what: 'Theme: system, light, dark' },
+  { keys: '?', what: 'This help' },
+  { keys: 'Esc', what: 'Close what is open' },
+];
+
+export type Actions = {
+  go(hash: string): void;
+  search(): void;
+  theme(): void;
+  help(): void;
+};
+
+const SEQUENCE_MS = 1_200;
+
+/** Answers a function that takes key events. `g` waits a moment for the letter that says where. */
+export function keyHandler(actions: Actions, now: () => number): (event: KeyboardEvent) => void {
+  let goAt: number | null = null;
+  return (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
+    const going = goAt !== null && now() - goAt < SEQUENCE_MS;
+    goAt = null;
+    const action = going ? PLACES[event.key] : undefined;
+    if (action !== undefined) actions.go(action);
+    else if (event.key === 'g') goAt = now();
+    else if (event.key === '/') actions.search();
+    else if (event.key === '?') actions.help();
+    else if (event.key === 't') actions.theme();
+    else return;
+    event.preventDefault();
+  };
+}
+
+const PLACES: Record<string, string> = { o: '#/', j: '#/jobs', d: '#/decisions' };
+
+function typing(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest('input, textarea, select, [contenteditable], dialog') !== null;
+}

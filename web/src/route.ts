@@ -1,0 +1,46 @@
+/** Addresses: each screen, filter and selection is in the URL, so that a link shows what its sender saw. */
+
+export type Route =
+  | { page: 'overview' }
+  | { page: 'jobs'; status: string; search: string }
+  | { page: 'job'; id: number }
+  | { page: 'decisions'; kind: string }
+  | { page: 'decision'; id: number }
+  | { page: 'missing'; path: string };
+
+export function parseRoute(hash: string): Route {
+  const [path = '', query = ''] = hash.replace(/^#/, '').split('?', 2);
+  const params = new URLSearchParams(query);
+  const parts = path.split('/').filter((part) => part !== '');
+  const [first, second] = parts;
+  if (parts.length === 0) return { page: 'overview' };
+  if (parts.length === 1 && first === 'jobs') return { page: 'jobs', status: params.get('status') ?? '', search: params.get('q') ?? '' };
+  if (parts.length === 1 && first === 'decisions') return { page: 'decisions', kind: params.get('kind') ?? '' };
+  if (parts.length === 2 && second !== undefined && /^[0-9]{1,15}$/.test(second)) {
+    if (first === 'jobs') return { page: 'job', id: Number(second) };
+    if (first === 'decisions') return { page: 'decision', id: Number(second) };
+  }
+  return { page: 'missing', path };
+}
+
+export function href(route: Route): string {
+  switch (route.page) {
+    case 'overview':
+      return '#/';
+    case 'jobs':
+      return '#/jobs' + query({ status: route.status, q: route.search });
+    case 'job':
+      return `#/jobs/${route.id}`;
+    case 'decisions':
+      return '#/decisions' + query({ kind: route.kind });
+    case 'decision':
+      return `#/decisions/${route.id}`;
+    case 'missing':
+      return '#' + route.path;
+  }
+}
+
+function query(params: Record<string, string>): string {
+  const set = Object.entries(params).filter(([, value]) => value !== '');
+  return set.length === 0 ? '' : '?' + new URLSearchParams(set).toString();
+}
