@@ -1,0 +1,75 @@
+# Two commands are the contract: `make run` and `make test`. Each sets up what a fresh machine lacks.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+PROGRAM := $(TARGET)/release/pointsman
+CHECKS := $(TARGET)/release
+CARGO := cargo
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/svelte.config.js web/tsconfig.json -type f 2>/dev/null)
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: ## Install what is missing: compiler, guest toolchain
+	@scripts/setup.sh
+
+web/node_modules/.installed: web/package-lock.json
+	cd web && npm ci --no-progress
+	@touch $@
+
+web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
+	cd web && npm run --silent build
+	@touch $@
+
+web: web/dist/index.html ## Build the page
+
+plugins: setup ## Build the guest policies
+	@$(CARGO) run --release --quiet -p xtask -- plugins
+
+build: setup web plugins ## Build everything
+	$(CARGO) build --release -p pointsman
+
+run: build ## Build, start a host, and train: dashboard on http://127.0.0.1:8420
+	@exec "$(PROGRAM)" up --demo --data "$(or $(POINTSMAN_DATA),.pointsman)"
+
+test: build test-rust test-plugins test-web check-structure demo-check crash-check browser-check ## All tests
+	@echo "make test: all passed"
+
+test-rust:
+	$(CARGO) test --release --workspace
+
+test-plugins:
+	cd plugins && $(CARGO) test --release --workspace --target-dir target
+
+test-web: web/node_modules/.installed
+	cd web && npm run --silent check && npm run --silent test
+
+check-structure: ## Arrows between crates, purity of the core, lints of the core
+	$(CARGO) run --release --quiet -p xtask -- layering
+	$(CARGO) run --release --quiet -p xtask -- purity
+	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
+	  $(CARGO) clippy --release -p pointsman-model -p pointsman-coordinator -- -D warnings; \
+	else echo "clippy is not installed here: the lints of the core are skipped"; fi
+
+checks:
+	$(CARGO) build --release -p pointsman -p pointsman-end-to-end
+
+demo-check: build checks ## One run up to the first live apply, judged from outside
+	"$(CHECKS)/demo-check"
+
+crash-check: build checks ## 20 kill -9 at random moments, judged by the journal
+	"$(CHECKS)/crash-check"
+
+browser-check: build ## The dashboard in headless Chromium, on a running host
+	@scripts/browser-check.sh "$(PROGRAM)"
+
+bench: build ## Decisions and journal beside their limits, in one run
+	$(CARGO) bench -p pointsman-policy --bench decide
+	$(CARGO) bench -p pointsman-journal --bench append
+
+clean: ## Remove what was built and the demo's data
+	rm -rf target plugins/target plugins/dist web/dist web/node_modules tests/browser/node_modules .pointsman
+
+.PHONY: help setup web plugins build run test test-rust test-plugins test-web check-structure checks demo-check crash-check browser-check bench clean
