@@ -1,0 +1,132 @@
+//! Compiled code on disk.
+//!
+//! Loading compiled code is running it, so nothing is loaded that this host did not write: each file carries a keyed
+//! BLAKE3 of its name and bytes, under a key that never leaves the directory's key file. A file that does not verify is
+//! compiled anew and replaced. Failing to write is no failure: the next start compiles again.
+
+use pointsman_model::ids::Digest;
+use std::fs::{self, File, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+const MAC_BYTES: usize = 32;
+/// Far above what the largest policy compiles to; a larger file is not ours.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+pub(crate) struct CompiledCache {
+    directory: PathBuf,
+    key: [u8; 32],
+}
+
+impl CompiledCache {
+    pub(crate) fn open(directory: &Path) -> io::Result<CompiledCache> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let key = read_or_make_key(&directory.join("key"))?;
+        Ok(CompiledCache {
+            directory: directory.to_path_buf(),
+            key,
+        })
+    }
+
+    /// None where there is no such file, or where it is not as we wrote it.
+    pub(super) fn load(&self, engine: &Engine, code: Digest) -> Option<Component> {
+        let name = file_name(engine, code);
+        let path = self.directory.join(&name);
+        let file = File::open(&path).ok()?;
+        if file.metadata().ok()?.len() > FILE_BYTES_MAX {
+            return None;
+        }
+        // Read once into memory of our own: a mapped file could be changed between the check and the use.
+        let mut bytes = Vec::new();
+        file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        let (mac, compiled) = bytes.split_at_checked(MAC_BYTES)?;
+        // `blake3::Hash` compares in constant time.
+        if self.mac(&name, compiled) != blake3::Hash::from_bytes(mac.try_into().ok()?) {
+            tracing::warn!(path = %path.display(), "compiled policy was altered or damaged; compiling it anew");
+            return None;
+        }
+        // SAFETY: the bytes are those that `keep` got from `Component::serialize`, as only the holder of the key can
+        // have made the code that authenticates them; the name binds them to this engine's configuration.
+        match unsafe { Component::deserialize(engine, compiled) } {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "compiled policy does not load; compiling it anew");
+                None
+            }
+        }
+    }
+
+    pub(super) fn keep(&self, engine: &Engine, code: Digest, component: &Component) {
+        let name = file_name(engine, code);
+        let written = component.serialize().map_err(io::Error::other).and_then(|compiled| {
+            let mac = self.mac(&name, &compiled);
+            // Written beside and renamed, so that a reader sees the whole file or none.
+            let beside = self.directory.join(format!("{name}.{}.tmp", std::process::id()));
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&beside)?;
+            file.write_all(mac.as_bytes())?;
+            file.write_all(&compiled)?;
+            fs::rename(&beside, self.directory.join(&name))
+        });
+        if let Err(error) = written {
+            tracing::warn!(directory = %self.directory.display(), %error, "compiled policy could not be kept");
+        }
+    }
+
+    fn mac(&self, name: &str, compiled: &[u8]) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&(name.len() as u64).to_le_bytes());
+        hasher.update(name.as_bytes());
+        hasher.update(compiled);
+        hasher.finalize()
+    }
+}
+
+/// Code and engine: another wasmtime, processor or configuration has other files.
+fn file_name(engine: &Engine, code: Digest) -> String {
+    struct Blake(blake3::Hasher);
+    impl Hasher for Blake {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut hasher = Blake(blake3::Hasher::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{code}-{}.cwasm", &hasher.0.finalize().to_hex()[..16])
+}
+
+fn read_or_make_key(path: &Path) -> io::Result<[u8; 32]> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            let mut key = [0; 32];
+            File::open("/dev/urandom")?.read_exact(&mut key)?;
+            file.write_all(&key)?;
+            file.sync_all()?;
+            Ok(key)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let bytes = fs::read(path)?;
+            let private = fs::metadata(path)?.permissions().mode() & 0o077 == 0;
+            match bytes.try_into() {
+                Ok(key) if private => Ok(key),
+                // Damaged, or readable by others: what was signed with it proves nothing any more.
+                Ok(_) | Err(_) => {
+                    fs::remove_file(path)?;
+                    read_or_make_key(path)
+                }
+            }
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,109 @@
+//! One call into a component: a fresh store, with every limit armed before the first instruction of the guest.
+
+use super::bindings::log;
+use super::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX, engine};
+use crate::clock::thread_cpu_time;
+use crate::limits::HOSTCALL_BYTES_MAX;
+use crate::log::{LogBudget, LogLevel};
+use pointsman_model::policy::PolicyLimits;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
+
+/// The host's side of one call.
+pub(super) struct Call {
+    policy: Arc<str>,
+    log: LogBudget,
+    deadline: Duration,
+    /// CPU time of this thread at the first tick. Most calls end before it and read no clock at all.
+    ticked_at: Option<Duration>,
+    memory: Memory,
+}
+
+/// Refuses growth over the limits, and remembers that it did: the trap that follows is a memory fault.
+struct Memory {
+    bytes_max: usize,
+    refused: bool,
+}
+
+/// The policy used up its CPU time.
+#[derive(Debug, thiserror::Error)]
+#[error("the policy ran for more than {} ms of CPU time", .0.as_millis())]
+pub(super) struct OutOfTime(Duration);
+
+impl Call {
+    pub(super) fn memory_was_refused(&self) -> bool {
+        self.memory.refused
+    }
+}
+
+pub(super) fn store(policy: &Arc<str>, limits: PolicyLimits) -> wasmtime::Result<Store<Call>> {
+    let PolicyLimits {
+        fuel,
+        deadline_ms,
+        memory_bytes,
+    } = limits;
+    let call = Call {
+        policy: policy.clone(),
+        log: LogBudget::new(),
+        deadline: Duration::from_millis(u64::from(deadline_ms)),
+        ticked_at: None,
+        memory: Memory {
+            bytes_max: usize::try_from(memory_bytes).unwrap_or(usize::MAX),
+            refused: false,
+        },
+    };
+    let mut store = Store::try_new(engine(), call)?;
+    store.limiter(|call| &mut call.memory);
+    store.set_fuel(fuel)?;
+    store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
+    store.epoch_deadline_callback(on_tick);
+    store.set_epoch_deadline(1);
+    Ok(store)
+}
+
+/// The deadline is counted from the first tick, so it is late by one tick at most.
+fn on_tick(mut store: StoreContextMut<'_, Call>) -> wasmtime::Result<UpdateDeadline> {
+    let now = thread_cpu_time();
+    let call = store.data_mut();
+    let start = *call.ticked_at.get_or_insert(now);
+    if now.saturating_sub(start) >= call.deadline {
+        return Err(OutOfTime(call.deadline).into());
+    }
+    Ok(UpdateDeadline::Continue(1))
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.refused |= desired > self.bytes_max;
+        Ok(desired <= self.bytes_max)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.refused |= desired > TABLE_ELEMENTS_MAX;
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES_MAX as usize
+    }
+
+    fn tables(&self) -> usize {
+        TABLES_MAX as usize
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_MAX as usize
+    }
+}
+
+impl log::Host for Call {
+    fn log(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            log::Level::Debug => LogLevel::Debug,
+            log::Level::Info => LogLevel::Info,
+            log::Level::Warn => LogLevel::Warn,
+        };
+        Ok(self.log.log(&self.policy, level, &message)?)
+    }
+}

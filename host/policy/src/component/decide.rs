@@ -1,0 +1,176 @@
+//! The three calls of the contract, each in a fresh instance.
+
+use super::bindings::types::{self, PolicyError};
+use super::bindings::{curriculum, gate, retry, selection};
+use super::call::{self, Call};
+use super::convert;
+use super::engine::ticking;
+use super::fault;
+use super::link::Linked;
+use crate::limits::AskedLimits;
+use crate::version::{Failure, Objection, Told};
+use pointsman_model::context::Context;
+use pointsman_model::decision::{Advice, Answer, Verdict};
+use pointsman_model::policy::*;
+use std::sync::Arc;
+use std::time::Instant;
+use wasmtime::Store;
+use wasmtime::component::Instance;
+
+/// A component that may be called from any number of threads at a time: a call shares nothing with another.
+pub(crate) struct Program {
+    linked: Linked,
+    policy: Arc<str>,
+    limits: PolicyLimits,
+}
+
+impl Program {
+    pub(super) fn new(linked: Linked, limits: PolicyLimits) -> Program {
+        Program {
+            linked,
+            policy: "unnamed".into(),
+            limits,
+        }
+    }
+
+    pub(crate) fn settle(&mut self, name: &str, limits: PolicyLimits) {
+        self.policy = name.into();
+        self.limits = limits;
+    }
+
+    pub(crate) fn kind(&self) -> PolicyKind {
+        self.linked.kind
+    }
+
+    pub(crate) fn describe(&self) -> Result<Told, Failure> {
+        let (description, _) = self.call(|store, instance| {
+            let describe = instance.get_typed_func::<(), (types::Description,)>(&mut *store, &self.linked.describe)?;
+            Ok(Ok(describe.call(store, ())?.0))
+        })?;
+        let types::Description {
+            name,
+            version,
+            kind,
+            summary,
+            settings,
+            limits,
+            state_version,
+        } = description;
+        let types::Limits {
+            fuel,
+            memory_bytes,
+            deadline_ms,
+        } = limits;
+        Ok(Told {
+            name,
+            version,
+            kind: convert::kind(kind),
+            summary,
+            settings: settings.into_iter().map(convert::setting_spec).collect(),
+            limits: AskedLimits {
+                fuel,
+                deadline_ms,
+                memory_bytes,
+            },
+            state_version,
+        })
+    }
+
+    pub(crate) fn check_settings(&self, settings: &[Setting]) -> Result<Vec<Objection>, Failure> {
+        let settings = convert::settings(settings);
+        let (errors, _) = self.call(|store, instance| {
+            let check = instance
+                .get_typed_func::<(&[types::SettingParam<'_>],), (Vec<types::SettingError>,)>(&mut *store, &self.linked.check_settings)?;
+            Ok(Ok(check.call(store, (&settings,))?.0))
+        })?;
+        Ok(errors
+            .into_iter()
+            .map(|types::SettingError { name, problem }| Objection { name, problem })
+            .collect())
+    }
+
+    pub(crate) fn decide(&self, context: &Context) -> Result<Answer, Failure> {
+        let ((verdict, advice), cost) = self.call(|store, instance| self.decide_in(store, instance, context))?;
+        Ok(Answer { verdict, advice, cost })
+    }
+
+    fn decide_in(
+        &self,
+        store: &mut Store<Call>,
+        instance: Instance,
+        context: &Context,
+    ) -> wasmtime::Result<Result<(Verdict, Advice), PolicyError>> {
+        let export = &self.linked.decide;
+        match context {
+            Context::Selection(context) => {
+                type Answered = (Result<selection::Decision, PolicyError>,);
+                let (decision,) = convert::with_selection(context, |context| {
+                    instance
+                        .get_typed_func::<(selection::Context<'_>,), Answered>(&mut *store, export)?
+                        .call(&mut *store, (context,))
+                })?;
+                Ok(decision.map(convert::selection_decision))
+            }
+            Context::Retry(context) => {
+                type Answered = (Result<retry::Decision, PolicyError>,);
+                let (decision,) = convert::with_retry(context, |context| {
+                    instance
+                        .get_typed_func::<(retry::Context<'_>,), Answered>(&mut *store, export)?
+                        .call(&mut *store, (context,))
+                })?;
+                Ok(decision.map(convert::retry_decision))
+            }
+            Context::Gate(context) => {
+                type Answered = (Result<gate::Decision, PolicyError>,);
+                let (decision,) = convert::with_gate(context, |context| {
+                    instance
+                        .get_typed_func::<(gate::Context<'_>,), Answered>(&mut *store, export)?
+                        .call(&mut *store, (context,))
+                })?;
+                Ok(decision.map(convert::gate_decision))
+            }
+            Context::Curriculum(context) => {
+                type Answered = (Result<curriculum::Decision, PolicyError>,);
+                let (decision,) = convert::with_curriculum(context, |context| {
+                    instance
+                        .get_typed_func::<(curriculum::Context<'_>,), Answered>(&mut *store, export)?
+                        .call(&mut *store, (context,))
+                })?;
+                Ok(decision.map(convert::curriculum_decision))
+            }
+        }
+    }
+
+    /// Instantiates, calls, and tells the cost whatever happened.
+    fn call<T>(
+        &self,
+        run: impl FnOnce(&mut Store<Call>, Instance) -> wasmtime::Result<Result<T, PolicyError>>,
+    ) -> Result<(T, Cost), Failure> {
+        let started = Instant::now();
+        let _ticking = ticking();
+        let mut store = call::store(&self.policy, self.limits)
+            .map_err(|error| Failure::new(FaultClass::HostFault, format!("no store could be made: {error:#}")))?;
+        let result = self
+            .linked
+            .pre
+            .instantiate(&mut store)
+            .and_then(|instance| run(&mut store, instance));
+        let fuel_left = store.get_fuel().unwrap_or(0);
+        let failure = |error: &wasmtime::Error| fault::of_error(error, store.data());
+        let result = match result {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(fault::of_policy_error(error)),
+            Err(error) => Err(failure(&error)),
+        };
+        drop(store);
+        let micros = u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX);
+        let cost = Cost {
+            fuel: Some(self.limits.fuel.saturating_sub(fuel_left)),
+            micros,
+        };
+        match result {
+            Ok(value) => Ok((value, cost)),
+            Err(failure) => Err(failure.costing(cost)),
+        }
+    }
+}

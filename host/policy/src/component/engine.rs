@@ -1,0 +1,125 @@
+//! The one wasmtime engine of this process, and the thread that ticks its epoch.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::{self, Thread};
+use std::time::Duration;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmFeatures};
+
+/// Instances, memories and tables that one component may have.
+pub(super) const CORE_INSTANCES_MAX: u32 = 16;
+pub(super) const MEMORIES_MAX: u32 = 8;
+pub(super) const TABLES_MAX: u32 = 8;
+pub(super) const TABLE_ELEMENTS_MAX: usize = 10_000;
+/// Decisions that may run at the same time: the deciding thread, replays and dry runs.
+const CALLS_AT_A_TIME_MAX: u32 = 64;
+/// Deep recursion ends here and not at the host's guard page.
+const WASM_STACK_BYTES: usize = 512 << 10;
+/// Pages up to this size are cleared and kept: faulting them in again costs more.
+const KEEP_RESIDENT_BYTES: usize = 1 << 20;
+/// Largest memory of any policy, whatever the operator's ceiling: a slot of the pool has this size.
+const MEMORY_BYTES_MAX: usize = 4 << 30;
+const TICK: Duration = Duration::from_millis(1);
+/// Ticks without a decision after which the ticker sleeps.
+const IDLE_TICKS: u32 = 1_000;
+
+/// The engine; made at the first use.
+pub fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::new(&config()).expect("this configuration is valid on every machine we build for"))
+}
+
+fn config() -> Config {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(CALLS_AT_A_TIME_MAX)
+        .total_core_instances(CALLS_AT_A_TIME_MAX * 2)
+        .total_memories(CALLS_AT_A_TIME_MAX)
+        .total_tables(CALLS_AT_A_TIME_MAX * 2)
+        .max_core_instances_per_component(CORE_INSTANCES_MAX)
+        .max_memories_per_component(MEMORIES_MAX)
+        .max_tables_per_component(TABLES_MAX)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .max_memory_size(MEMORY_BYTES_MAX)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(KEEP_RESIDENT_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .memory_init_cow(true)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .cranelift_nan_canonicalization(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        // A fault is told in a sentence; nobody reads a guest's stack.
+        .wasm_backtrace_max_frames(None)
+        .concurrency_support(false)
+        .gc_support(false)
+        .shared_memory(false)
+        .wasm_features(refused_features(), false);
+    config
+}
+
+/// Proposals that widen what has to be trusted, and that no policy needs.
+fn refused_features() -> WasmFeatures {
+    WasmFeatures::THREADS
+        | WasmFeatures::SHARED_EVERYTHING_THREADS
+        | WasmFeatures::MEMORY64
+        | WasmFeatures::GC
+        | WasmFeatures::FUNCTION_REFERENCES
+        | WasmFeatures::RELAXED_SIMD
+        | WasmFeatures::EXCEPTIONS
+        | WasmFeatures::LEGACY_EXCEPTIONS
+        | WasmFeatures::STACK_SWITCHING
+        | WasmFeatures::CUSTOM_PAGE_SIZES
+        | WasmFeatures::WIDE_ARITHMETIC
+        | WasmFeatures::CM_ASYNC
+        | WasmFeatures::CM_GC
+        | WasmFeatures::CM_ERROR_CONTEXT
+}
+
+/// Held for the time of one call: the epoch ticks while at least one is held.
+pub(super) struct Ticking(());
+
+static RUNNING: AtomicU32 = AtomicU32::new(0);
+static ASLEEP: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn ticking() -> Ticking {
+    static TICKER: OnceLock<Thread> = OnceLock::new();
+    RUNNING.fetch_add(1, Ordering::SeqCst);
+    let ticker = TICKER.get_or_init(|| {
+        let ticker = thread::Builder::new().name("policy-epoch".to_string()).spawn(tick_for_ever);
+        ticker.expect("a thread can be started").thread().clone()
+    });
+    if ASLEEP.load(Ordering::SeqCst) {
+        ticker.unpark();
+    }
+    Ticking(())
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Ends with the process. An idle host is not woken a thousand times a second: after a second without a call the
+/// thread parks, and the next call wakes it.
+fn tick_for_ever() {
+    let mut idle = 0;
+    loop {
+        thread::sleep(TICK);
+        engine().increment_epoch();
+        idle = if RUNNING.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
+        if idle > IDLE_TICKS {
+            ASLEEP.store(true, Ordering::SeqCst);
+            // A call that began before the store is seen here; one that begins after it sees the flag and unparks.
+            while RUNNING.load(Ordering::SeqCst) == 0 {
+                thread::park();
+            }
+            ASLEEP.store(false, Ordering::SeqCst);
+            idle = 0;
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! WebAssembly components in wasmtime.
+//!
+//! | file | concern |
+//! | --- | --- |
+//! | `engine` | the one engine of this process, its configuration and its ticker |
+//! | `parse` | what is refused before anything is compiled |
+//! | `compile`, `cache` | from bytes to machine code, kept on disk under a key of our own |
+//! | `link` | the one import, and the exports with their types |
+//! | `call` | a fresh store per call with every limit armed before the first instruction |
+//! | `decide` | the three calls of the contract |
+//! | `convert` | the model's words to the generated types and back |
+//! | `fault` | what an error of the engine means |
+
+pub mod bindings;
+pub(crate) mod cache;
+mod call;
+mod compile;
+mod convert;
+mod decide;
+mod engine;
+mod fault;
+mod link;
+mod parse;
+
+pub(crate) use decide::Program;
+pub use engine::engine;
+
+use crate::problem::PolicyProblem;
+use cache::CompiledCache;
+use pointsman_model::ids::Digest;
+use pointsman_model::policy::PolicyLimits;
+
+/// From bytes to a program that has not yet run. Runs nothing of the guest.
+pub(crate) fn load(
+    file: &str,
+    code: &[u8],
+    digest: Digest,
+    limits: PolicyLimits,
+    cache: Option<&CompiledCache>,
+) -> Result<Program, PolicyProblem> {
+    parse::check(file, code)?;
+    let component = compile::compile(file, code, digest, cache)?;
+    let linked = link::link(file, &component)?;
+    Ok(Program::new(linked, limits))
+}

@@ -1,0 +1,339 @@
+//! Policy versions: checked before they may serve, kept while they do.
+
+use crate::component::cache::CompiledCache;
+use crate::limits::{COMPONENT_BYTES_MAX, NAME_BYTES_MAX, REASON_TEXT_BYTES_MAX, SCRIPT_BYTES_MAX, within};
+use crate::log::is_plain;
+use crate::problem::{PolicyProblem, ProblemCode, Stage};
+use crate::self_test::canned_context;
+use crate::version::{Failure, Program, Told, Version, digest};
+use crate::{component, script, settings};
+use pointsman_model::ids::Digest;
+use pointsman_model::policy::*;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// All loaded versions, by digest. Cheap to clone; any thread may check or load while another asks.
+#[derive(Clone)]
+pub struct Library(Arc<Shelves>);
+
+struct Shelves {
+    versions: RwLock<HashMap<Digest, Arc<Version>>>,
+    cache: Option<CompiledCache>,
+}
+
+/// A policy that is offered: a file as it was found, and the settings that differ from its defaults.
+#[derive(Clone, Debug)]
+pub struct PolicySource {
+    /// For messages, and to tell a script by its ending.
+    pub file: String,
+    pub bytes: Vec<u8>,
+    pub settings: Vec<Setting>,
+}
+
+/// A policy that passed every stage and may be installed.
+#[derive(Clone)]
+pub struct Checked {
+    pub description: PolicyDescription,
+    pub code: Arc<[u8]>,
+    version: Arc<Version>,
+}
+
+impl std::fmt::Debug for Checked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checked")
+            .field("description", &self.description)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    #[error("the cache of compiled policies at {path} cannot be used")]
+    Cache { path: std::path::PathBuf, source: std::io::Error },
+}
+
+impl Library {
+    /// A library that compiles anew at each load.
+    pub fn new() -> Library {
+        Library::over(None)
+    }
+
+    /// A library that keeps compiled code in a directory, which it makes and trusts only as far as its own key goes.
+    pub fn with_cache(directory: &Path) -> Result<Library, LibraryError> {
+        let cache = CompiledCache::open(directory).map_err(|source| LibraryError::Cache {
+            path: directory.to_path_buf(),
+            source,
+        })?;
+        Ok(Library::over(Some(cache)))
+    }
+
+    fn over(cache: Option<CompiledCache>) -> Library {
+        Library(Arc::new(Shelves {
+            versions: RwLock::default(),
+            cache,
+        }))
+    }
+
+    /// Takes a policy through every stage, on the calling thread: keep it off the one that decides, as a component
+    /// takes a tenth of a second to compile, and a hostile one longer.
+    pub fn check(&self, source: PolicySource, ceilings: PolicyLimits) -> Result<Checked, PolicyProblem> {
+        let PolicySource {
+            file,
+            bytes,
+            settings: given,
+        } = source;
+        let engine = fetch(&file, &bytes)?;
+        let code_digest = Digest::of(&bytes);
+        let mut program = self.load(engine, &file, &bytes, code_digest, ceilings)?;
+        let told =
+            guarded(|| program.describe()).map_err(|failure| problem(failure, ProblemCode::DescribeFailed, Stage::Describe, &file))?;
+        check_told(&file, &told)?;
+        if let Program::Component(component) = &program
+            && component.kind() != told.kind
+        {
+            let message = format!(
+                "it says that it is a {} policy, but `decide` has the type of {}",
+                told.kind,
+                component.kind()
+            );
+            return Err(PolicyProblem::new(ProblemCode::BadDescription, Stage::Describe, &file, message)
+                .fix("return the kind of the world it is built for"));
+        }
+        let settings = settings::complete(&told.settings, &given)
+            .map_err(|fault| PolicyProblem::new(ProblemCode::BadSetting, Stage::Settings, &file, fault.message).fix(fault.fix))?;
+        let objections = guarded(|| program.check_settings(&settings))
+            .map_err(|failure| problem(failure, ProblemCode::SettingsRefused, Stage::Settings, &file))?;
+        if let Some(objection) = objections.first() {
+            let message = format!("the policy refuses setting '{}': {}", objection.name, objection.problem);
+            return Err(PolicyProblem::new(ProblemCode::SettingsRefused, Stage::Settings, &file, message));
+        }
+
+        let limits = within(ceilings, told.limits);
+        program.settle(&told.name, limits);
+        let mut context = canned_context(told.kind);
+        context.frame_mut().settings = settings.clone();
+        guarded(|| program.decide(&context)).map_err(|failure| problem(failure, ProblemCode::SelfTestFailed, Stage::SelfTest, &file))?;
+
+        let Told {
+            name,
+            version,
+            kind,
+            summary,
+            settings: settings_schema,
+            limits: _,
+            state_version,
+        } = told;
+        let description = PolicyDescription {
+            policy: PolicyRef {
+                name,
+                version,
+                digest: digest(engine, kind, code_digest, &settings, limits),
+                engine,
+            },
+            kind,
+            summary,
+            settings_schema,
+            settings,
+            limits,
+            state_version,
+            code_bytes: bytes.len() as u64,
+        };
+        let version = Arc::new(Version {
+            description: description.clone(),
+            program,
+        });
+        Ok(Checked {
+            description,
+            code: bytes.into(),
+            version,
+        })
+    }
+
+    /// From now on the version can be asked.
+    pub fn install(&self, checked: Checked) {
+        let Checked {
+            description: _,
+            code: _,
+            version,
+        } = checked;
+        self.put(version);
+    }
+
+    /// Loads a version as it was recorded, at a start of the host. It was checked when it was activated, so it is not
+    /// asked again who it is: code, settings and limits must have the recorded digest.
+    pub fn load_recorded(&self, description: &PolicyDescription, code: &[u8]) -> Result<(), PolicyProblem> {
+        let file = description.policy.to_string();
+        let PolicyRef {
+            name,
+            version: _,
+            digest: recorded,
+            engine,
+        } = &description.policy;
+        if self.contains(recorded) {
+            return Ok(());
+        }
+        let code_digest = Digest::of(code);
+        let found = digest(*engine, description.kind, code_digest, &description.settings, description.limits);
+        if found != *recorded {
+            let message = format!(
+                "its stored code, settings and limits have digest {}, recorded was {}",
+                found.short(),
+                recorded.short()
+            );
+            return Err(PolicyProblem::new(ProblemCode::DigestMismatch, Stage::Digest, &file, message)
+                .fix("restore the data directory from a backup, or activate the policy again"));
+        }
+        if *engine == EngineKind::BuiltIn {
+            return Ok(());
+        }
+        let mut program = self.load(*engine, &file, code, code_digest, description.limits)?;
+        program.settle(name, description.limits);
+        self.put(Arc::new(Version {
+            description: description.clone(),
+            program,
+        }));
+        Ok(())
+    }
+
+    /// Drops a version; a decision under way on another thread finishes on it. False if it was not there.
+    pub fn remove(&self, digest: &Digest) -> bool {
+        self.0
+            .versions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(digest)
+            .is_some()
+    }
+
+    pub fn contains(&self, digest: &Digest) -> bool {
+        self.0.versions.read().unwrap_or_else(PoisonError::into_inner).contains_key(digest)
+    }
+
+    pub fn description(&self, digest: &Digest) -> Option<PolicyDescription> {
+        self.version(digest).map(|version| version.description.clone())
+    }
+
+    /// How many versions are loaded.
+    pub fn len(&self) -> usize {
+        self.0.versions.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn version(&self, digest: &Digest) -> Option<Arc<Version>> {
+        self.0.versions.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    }
+
+    fn put(&self, version: Arc<Version>) {
+        let digest = version.description.policy.digest;
+        self.0
+            .versions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest, version);
+    }
+
+    fn load(&self, engine: EngineKind, file: &str, code: &[u8], digest: Digest, limits: PolicyLimits) -> Result<Program, PolicyProblem> {
+        match engine {
+            EngineKind::Component => component::load(file, code, digest, limits, self.0.cache.as_ref()).map(Program::Component),
+            EngineKind::Rhai => script::load(file, code, limits).map(Program::Script),
+            EngineKind::BuiltIn => Err(PolicyProblem::new(
+                ProblemCode::UnknownFormat,
+                Stage::Fetch,
+                file,
+                "a built-in policy has no code",
+            )),
+        }
+    }
+}
+
+impl Default for Library {
+    fn default() -> Library {
+        Library::new()
+    }
+}
+
+/// What runs it, told by its bytes and then by its name.
+fn fetch(file: &str, bytes: &[u8]) -> Result<EngineKind, PolicyProblem> {
+    let refuse = |code, message: String| PolicyProblem::new(code, Stage::Fetch, file, message);
+    let too_large = |max: usize| refuse(ProblemCode::TooLarge, format!("{} bytes; at most {max} are allowed", bytes.len()));
+    if bytes.starts_with(b"\0asm") {
+        return if bytes.len() > COMPONENT_BYTES_MAX {
+            Err(too_large(COMPONENT_BYTES_MAX).fix("build in release mode and strip debug information"))
+        } else {
+            Ok(EngineKind::Component)
+        };
+    }
+    if !file.ends_with(".rhai") {
+        return Err(refuse(
+            ProblemCode::UnknownFormat,
+            "it is neither a WebAssembly component nor a Rhai script".to_string(),
+        )
+        .fix("offer a .wasm component, or a script whose name ends in .rhai"));
+    }
+    if bytes.len() > SCRIPT_BYTES_MAX {
+        return Err(too_large(SCRIPT_BYTES_MAX).fix("shorten the script, or write it in Rust"));
+    }
+    Ok(EngineKind::Rhai)
+}
+
+fn check_told(file: &str, told: &Told) -> Result<(), PolicyProblem> {
+    let Told {
+        name,
+        version,
+        kind: _,
+        summary,
+        settings: schema,
+        limits: _,
+        state_version: _,
+    } = told;
+    let refuse = |message: String| PolicyProblem::new(ProblemCode::BadDescription, Stage::Describe, file, message);
+    for (what, text) in [("name", name), ("version", version)] {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
+        if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.bytes().all(plain) {
+            return Err(refuse(format!("its {what} '{}' cannot be used", text.escape_debug())).fix(format!(
+                "use letters, digits, '-', '_', '.' and '+', at most {NAME_BYTES_MAX} bytes"
+            )));
+        }
+    }
+    if summary.len() > REASON_TEXT_BYTES_MAX || !summary.chars().all(is_plain) {
+        return Err(refuse(format!(
+            "its summary is longer than {REASON_TEXT_BYTES_MAX} bytes or holds control characters"
+        ))
+        .fix("write one plain sentence"));
+    }
+    settings::check_schema(schema).map_err(refuse)
+}
+
+/// A panic in an engine is a refusal like any other.
+fn guarded<T>(call: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|_| Err(Failure::new(FaultClass::HostFault, "the engine panicked while it ran this policy")))
+}
+
+fn problem(failure: Failure, stage_code: ProblemCode, stage: Stage, file: &str) -> PolicyProblem {
+    let Failure {
+        class,
+        code,
+        message,
+        fix,
+        line,
+        column,
+        cost: _,
+    } = failure;
+    let what = match (stage, class) {
+        (_, FaultClass::HostFault) => return PolicyProblem::new(ProblemCode::HostFailure, stage, file, message),
+        (Stage::SelfTest, _) => format!("a plain test context ended in {}: {message}", class.slug()),
+        (_, FaultClass::Trap | FaultClass::Declined) => message,
+        (_, _) => format!("{}: {message}", class.slug()),
+    };
+    let problem = PolicyProblem::new(code.unwrap_or(stage_code), stage, file, what).at(line, column);
+    match fix {
+        Some(fix) => problem.fix(fix),
+        None => problem,
+    }
+}

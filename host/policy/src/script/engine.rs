@@ -1,0 +1,45 @@
+//! The interpreter with its limits.
+
+use super::{context, functions, meter};
+use pointsman_model::policy::{FUEL_PER_RHAI_OPERATION, PolicyLimits};
+use rhai::{Engine, OptimizationLevel};
+
+const CALL_LEVELS_MAX: usize = 32;
+/// (32, 16) refuses an ordinary policy of 15 lines.
+const EXPRESSION_DEPTH_MAX: usize = 64;
+pub(super) const STRING_BYTES_MAX: usize = 64 << 10;
+pub(super) const ARRAY_ITEMS_MAX: usize = 4_096;
+const MAP_ENTRIES_MAX: usize = 1_024;
+const VARIABLES_MAX: usize = 128;
+const FUNCTIONS_MAX: usize = 64;
+
+pub(super) fn engine(limits: PolicyLimits) -> Engine {
+    let mut engine = Engine::new_raw();
+    engine
+        .set_max_call_levels(CALL_LEVELS_MAX)
+        .set_max_expr_depths(EXPRESSION_DEPTH_MAX, EXPRESSION_DEPTH_MAX)
+        .set_max_string_size(STRING_BYTES_MAX)
+        .set_max_array_size(ARRAY_ITEMS_MAX)
+        .set_max_map_size(MAP_ENTRIES_MAX)
+        .set_max_variables(VARIABLES_MAX)
+        .set_max_functions(FUNCTIONS_MAX)
+        .set_strict_variables(true)
+        .set_fail_on_invalid_map_property(true)
+        .set_allow_anonymous_fn(false)
+        // The lint reads the script as it was written; it is optimised afterwards.
+        .set_optimization_level(OptimizationLevel::None)
+        .disable_symbol("eval")
+        .disable_symbol("Fn")
+        .disable_symbol("call")
+        .disable_symbol("curry")
+        .on_progress(meter::on_progress);
+    limit_operations(&mut engine, limits);
+    functions::register(&mut engine);
+    context::register(&mut engine);
+    engine
+}
+
+/// At least one: to the interpreter, none means that there is no limit.
+pub(super) fn limit_operations(engine: &mut Engine, limits: PolicyLimits) {
+    engine.set_max_operations((limits.fuel / FUEL_PER_RHAI_OPERATION).max(1));
+}

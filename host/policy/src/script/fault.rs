@@ -1,0 +1,119 @@
+//! What an error of the interpreter means, and where in the script it stands.
+
+use super::context;
+use super::functions;
+use crate::log::truncated;
+use crate::nearest::nearest;
+use crate::problem::{PolicyProblem, ProblemCode, Stage};
+use crate::version::Failure;
+use pointsman_model::policy::{FAULT_DETAIL_BYTES_MAX, FaultClass, PolicyKind};
+use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+
+pub(super) fn of_error(error: EvalAltResult) -> Failure {
+    let mut error = error;
+    // The innermost error has the place; the calls around it are the script's own business.
+    while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) = error {
+        error = *inner;
+    }
+    let position = error.position();
+    let (class, code, message, fix) = match &error {
+        EvalAltResult::ErrorTooManyOperations(_) => (FaultClass::Fuel, None, "the policy used up its fuel".to_string(), None),
+        EvalAltResult::ErrorTerminated(token, _) if token.is_string() => (FaultClass::Trap, None, token.to_string(), None),
+        EvalAltResult::ErrorTerminated(_, _) => (
+            FaultClass::Deadline,
+            None,
+            "the policy ran longer than its deadline allows".to_string(),
+            None,
+        ),
+        EvalAltResult::ErrorDataTooLarge(what, _) => (FaultClass::Memory, None, format!("{what} is over its limit"), None),
+        EvalAltResult::ErrorTooManyVariables(_) => (FaultClass::Memory, None, "too many variables".to_string(), None),
+        EvalAltResult::ErrorStackOverflow(_) => (FaultClass::Trap, None, "calls are nested too deeply".to_string(), None),
+        // `throw` is how a script says that it cannot decide.
+        EvalAltResult::ErrorRuntime(thrown, _) => (FaultClass::Declined, None, thrown.to_string(), None),
+        EvalAltResult::ErrorPropertyNotFound(name, _) => unknown_field(name),
+        EvalAltResult::ErrorDotExpr(text, _) => match text.split('\'').nth(1) {
+            Some(name) if text.starts_with("Unknown property") => unknown_field(name),
+            _ => (FaultClass::Trap, Some(ProblemCode::RuntimeError), text.clone(), None),
+        },
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_function(signature),
+        other => (
+            FaultClass::Trap,
+            Some(ProblemCode::RuntimeError),
+            without_position(other, position),
+            None,
+        ),
+    };
+    let mut failure = Failure::new(class, truncated(message, FAULT_DETAIL_BYTES_MAX));
+    failure.code = code;
+    failure.fix = fix;
+    (failure.line, failure.column) = (position.line(), position.position());
+    failure
+}
+
+type Told = (FaultClass, Option<ProblemCode>, String, Option<String>);
+
+fn unknown_field(name: &str) -> Told {
+    let known = PolicyKind::ALL.into_iter().flat_map(context::fields);
+    let fix = nearest(name, known).map(|meant| format!("did you mean '{meant}'?"));
+    (
+        FaultClass::Trap,
+        Some(ProblemCode::UnknownField),
+        format!("there is no field '{name}' here"),
+        fix,
+    )
+}
+
+fn unknown_function(signature: &str) -> Told {
+    let name = signature.split(' ').next().unwrap_or(signature);
+    let (message, fix) = if functions::NAMES.contains(&name) {
+        (
+            format!("'{name}' does not take these: {signature}"),
+            Some("convert with to_float() or to_int(), or check for ()".to_string()),
+        )
+    } else {
+        let fix = nearest(name, functions::NAMES.iter().copied()).map(|meant| format!("did you mean '{meant}'?"));
+        (format!("there is no function or operator {signature}"), fix)
+    };
+    (FaultClass::Trap, Some(ProblemCode::UnknownFunction), message, fix)
+}
+
+fn without_position(error: &EvalAltResult, position: Position) -> String {
+    let text = error.to_string();
+    match (position.line(), text.rsplit_once(" (line ")) {
+        (Some(_), Some((before, _))) => before.to_string(),
+        _ => text,
+    }
+}
+
+pub(super) fn of_parse_error(file: &str, source: &str, error: &ParseError) -> PolicyProblem {
+    let position = error.position();
+    let refuse = |code, message: String| PolicyProblem::new(code, Stage::Parse, file, message).at(position.line(), position.position());
+    match error.err_type() {
+        ParseErrorType::VariableUndefined(name) => {
+            let words = source
+                .split(|character: char| !character.is_alphanumeric() && character != '_')
+                .filter(|word| word != name);
+            let problem = refuse(ProblemCode::UnknownVariable, format!("'{name}' is not a variable here"));
+            match nearest(name, words.chain(["ctx"])) {
+                Some(meant) => problem.fix(format!("did you mean '{meant}'?")),
+                None => problem.fix("functions see only their own parameters and variables"),
+            }
+        }
+        ParseErrorType::Reserved(word)
+            if [
+                "eval", "import", "export", "Fn", "call", "curry", "sync", "async", "await", "go", "spawn", "thread",
+            ]
+            .contains(&word.as_str()) =>
+        {
+            refuse(ProblemCode::Forbidden, format!("'{word}' does not exist in policies")).fix("a policy decides from its context alone")
+        }
+        other => {
+            let text = other.to_string();
+            let forbidden = ["'eval'", "'Fn'", "'call'", "'curry'", "'import'", "'export'"]
+                .iter()
+                .any(|word| text.contains(word));
+            let code = if forbidden { ProblemCode::Forbidden } else { ProblemCode::Syntax };
+            refuse(code, text)
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A loaded policy version: what it says of itself, and the program that decides.
+
+use crate::component;
+use crate::limits::AskedLimits;
+use crate::log::truncated;
+use crate::problem::ProblemCode;
+use crate::script;
+use pointsman_model::context::Context;
+use pointsman_model::decision::Answer;
+use pointsman_model::ids::Digest;
+use pointsman_model::policy::*;
+
+/// The contract that this crate speaks; part of every version's digest.
+pub const CONTRACT: &str = "pointsman:policy@0.1.0";
+
+pub(crate) struct Version {
+    pub(crate) description: PolicyDescription,
+    pub(crate) program: Program,
+}
+
+pub(crate) enum Program {
+    Component(component::Program),
+    Script(script::Program),
+}
+
+/// What `describe` answered, before anything of it is believed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) kind: PolicyKind,
+    pub(crate) summary: String,
+    pub(crate) settings: Vec<SettingSpec>,
+    pub(crate) limits: AskedLimits,
+    pub(crate) state_version: u32,
+}
+
+/// A setting that the policy itself refused.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Objection {
+    pub(crate) name: String,
+    pub(crate) problem: String,
+}
+
+/// A call into a policy that gave no answer, with the place in its source where that is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) class: FaultClass,
+    pub(crate) code: Option<ProblemCode>,
+    pub(crate) message: String,
+    pub(crate) fix: Option<String>,
+    pub(crate) line: Option<usize>,
+    pub(crate) column: Option<usize>,
+    pub(crate) cost: Cost,
+}
+
+impl Failure {
+    pub(crate) fn new(class: FaultClass, message: impl Into<String>) -> Failure {
+        Failure {
+            class,
+            code: None,
+            message: message.into(),
+            fix: None,
+            line: None,
+            column: None,
+            cost: Cost::default(),
+        }
+    }
+
+    pub(crate) fn costing(self, cost: Cost) -> Failure {
+        Failure { cost, ..self }
+    }
+
+    pub(crate) fn into_fault(self) -> Fault {
+        let Failure {
+            class,
+            code: _,
+            message,
+            fix,
+            line,
+            column,
+            cost,
+        } = self;
+        let mut detail = match (line, column) {
+            (Some(line), Some(column)) => format!("{line}:{column} {message}"),
+            _ => message,
+        };
+        if let Some(fix) = fix {
+            detail.push_str("; ");
+            detail.push_str(&fix);
+        }
+        Fault {
+            class,
+            detail: truncated(crate::log::escaped(&detail), FAULT_DETAIL_BYTES_MAX),
+            cost,
+        }
+    }
+}
+
+impl Program {
+    pub(crate) fn describe(&self) -> Result<Told, Failure> {
+        match self {
+            Program::Component(program) => program.describe(),
+            Program::Script(program) => program.describe(),
+        }
+    }
+
+    pub(crate) fn check_settings(&self, settings: &[Setting]) -> Result<Vec<Objection>, Failure> {
+        match self {
+            Program::Component(program) => program.check_settings(settings),
+            Program::Script(program) => program.check_settings(settings),
+        }
+    }
+
+    /// Before it decides for the first time: under which name it logs, and within which limits it runs.
+    pub(crate) fn settle(&mut self, name: &str, limits: PolicyLimits) {
+        match self {
+            Program::Component(program) => program.settle(name, limits),
+            Program::Script(program) => program.settle(name, limits),
+        }
+    }
+
+    /// Runs on the calling thread, within the version's limits. The answer has been checked for sizes and numbers.
+    pub(crate) fn decide(&self, context: &Context) -> Result<Answer, Failure> {
+        let answer = match self {
+            Program::Component(program) => program.decide(context),
+            Program::Script(program) => program.decide(context),
+        }?;
+        match crate::answer::check(&answer.verdict, &answer.advice) {
+            Ok(()) => Ok(answer),
+            Err(problem) => Err(Failure::new(FaultClass::InvalidOutput, problem).costing(answer.cost)),
+        }
+    }
+}
+
+/// Names code, settings and limits together. Each part is written with its length, so that no two versions share bytes.
+pub(crate) fn digest(engine: EngineKind, kind: PolicyKind, code: Digest, settings: &[Setting], limits: PolicyLimits) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    part(CONTRACT.as_bytes());
+    part(engine.slug().as_bytes());
+    part(kind.slug().as_bytes());
+    part(&code.0);
+    for Setting { name, value } in settings {
+        part(name.as_bytes());
+        match value {
+            Value::Flag(flag) => part(&[b'f', u8::from(*flag)]),
+            Value::Number(number) => {
+                part(b"n");
+                part(&number.to_bits().to_le_bytes());
+            }
+            Value::Text(text) => {
+                part(b"t");
+                part(text.as_bytes());
+            }
+        }
+    }
+    let PolicyLimits {
+        fuel,
+        deadline_ms,
+        memory_bytes,
+    } = limits;
+    part(b"limits");
+    for limit in [fuel, u64::from(deadline_ms), memory_bytes] {
+        part(&limit.to_le_bytes());
+    }
+    Digest(*hasher.finalize().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_names_code_settings_and_limits() {
+        let code = Digest::of(b"code");
+        let limits = PolicyLimits::default();
+        let setting = |number| {
+            [Setting {
+                name: "a".into(),
+                value: Value::Number(number),
+            }]
+        };
+        let digest_of = |code, settings: &[Setting], limits| digest(EngineKind::Rhai, PolicyKind::Retry, code, settings, limits);
+        let first = digest_of(code, &setting(1.0), limits);
+        assert_eq!(first, digest_of(code, &setting(1.0), limits));
+        assert_ne!(first, digest_of(code, &setting(2.0), limits));
+        assert_ne!(first, digest_of(Digest::of(b"other"), &setting(1.0), limits));
+        assert_ne!(first, digest_of(code, &setting(1.0), PolicyLimits { fuel: 1, ..limits }));
+    }
+}
