@@ -264,7 +264,7 @@ statements! {
     GiveSourceUp: "UPDATE sources SET status = 'given_up', finished_at = ?2, retry_at = NULL WHERE id = ?1";
     RunSource: "UPDATE sources SET status = 'running', attempts = ?2, retry_at = NULL WHERE id = ?1";
     FinishSource: "UPDATE sources SET status = 'done', finished_at = ?2, reason = NULL WHERE id = (SELECT source FROM runs WHERE id = ?1)";
-    FailSource: "UPDATE sources SET status = 'failed', reason = ?2 WHERE id = (SELECT source FROM runs WHERE id = ?1)";
+    ReturnSource: "UPDATE sources SET status = ?2, reason = ?3 WHERE id = (SELECT source FROM runs WHERE id = ?1)";
     PlanRun: "INSERT INTO runs (id, source, attempt, term, class, work, title, host, candidate, base, seed, decision, planned_at, status) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'queued')";
     StartRun: "UPDATE runs SET status = 'running', started_at = ?2 WHERE id = ?1";
@@ -288,4 +288,100 @@ statements! {
         previous_digest, actor, reason, rolled_back) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     InsertDecision: "INSERT INTO decisions (id, seq, at, kind, verdict, run, candidate, generation, name, version, digest, link, engine, fuel, \
         micros, declined, reason, context_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open::OpenOptions;
+    use crate::verify::VerifyOptions;
+
+    fn large(n: u32) -> Emitted {
+        Emitted {
+            event: Event::HostStarted {
+                version: "v".repeat(20_000),
+                term: n,
+            },
+            context: None,
+        }
+    }
+
+    fn journal() -> (tempfile::TempDir, Journal) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let journal = Journal::open(directory.path().join("journal.db"), OpenOptions::default()).expect("a journal");
+        (directory, journal)
+    }
+
+    fn set_page_limit(journal: &Journal, pages: i64) {
+        let connection = &journal.live.as_ref().expect("open").connection;
+        connection
+            .query_row("SELECT page_count FROM pragma_page_count", [], |row| row.get::<_, i64>(0))
+            .expect("a count");
+        connection
+            .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| row.get::<_, i64>(0))
+            .expect("set");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_apart_and_passes() {
+        let (_directory, mut journal) = journal();
+        journal.append(1, &[large(1)], &[]).expect("there is room");
+        set_page_limit(&journal, 40);
+        let mut last = journal.last_seq();
+        let error = loop {
+            match journal.append(2, &[large(2), large(3)], &[]) {
+                Ok(_) => last = journal.last_seq(),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, AppendError::Full(_)), "{error:?}");
+        assert!(error.may_pass() && !journal.must_reopen());
+        // None of the batch is there, not even its first event.
+        let reader = journal.reader().expect("a reader");
+        assert_eq!((reader.last_seq().expect("read"), journal.last_seq()), (last, last));
+        assert!(matches!(
+            journal.store_snapshot(last, &[0; 100_000]),
+            Err(crate::SnapshotError::Write(AppendError::Full(_)))
+        ));
+
+        set_page_limit(&journal, 1_000_000);
+        assert_eq!(journal.append(3, &[large(4)], &[]).expect("there is room again"), Seq(last.0 + 1));
+        let report = reader.verify(&VerifyOptions::default()).expect("verified");
+        assert_eq!((report.problems, report.entries), (vec![], last.0 + 1));
+    }
+
+    #[test]
+    fn after_a_broken_append_the_journal_is_closed_until_reopened() {
+        let (_directory, mut journal) = journal();
+        journal.append(1, &[large(1)], &[]).expect("appended");
+        // Someone else's row stands where the next entry goes.
+        let other = Connection::open(&journal.path).expect("opened");
+        other
+            .execute("INSERT INTO events VALUES (3, 1, 'host_started', '{}', x'')", [])
+            .expect("inserted");
+        let error = journal.append(2, &[large(2), large(3)], &[]).expect_err("refused");
+        assert!(matches!(error, AppendError::Broken(_)), "{error:?}");
+        assert!(journal.must_reopen());
+        assert!(matches!(journal.append(2, &[large(2)], &[]), Err(AppendError::Closed)));
+        other.execute("DELETE FROM events WHERE seq = 3", []).expect("deleted");
+        journal.reopen().expect("reopened");
+        assert_eq!(journal.append(2, &[large(2)], &[]).expect("appended"), Seq(2));
+    }
+
+    #[test]
+    fn someone_elses_transaction_is_waited_for_and_then_told() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = OpenOptions {
+            busy_timeout: std::time::Duration::from_millis(1),
+            ..OpenOptions::default()
+        };
+        let mut journal = Journal::open(directory.path().join("journal.db"), options).expect("a journal");
+        let other = Connection::open(&journal.path).expect("opened");
+        other.execute_batch("BEGIN IMMEDIATE").expect("begun");
+        let error = journal.append(1, &[large(1)], &[]).expect_err("refused");
+        assert!(matches!(error, AppendError::Io(_)) && error.may_pass(), "{error:?}");
+        other.execute_batch("ROLLBACK").expect("ended");
+        journal.reopen().expect("reopened");
+        assert_eq!(journal.append(1, &[large(1)], &[]).expect("appended"), Seq(1));
+    }
 }

@@ -43,6 +43,8 @@ pub struct Checkpoints {
     /// Size of the log at the last checkpoint, and how much of it is not yet in the database.
     pub log_bytes: u64,
     pub log_bytes_left: u64,
+    /// A checkpoint is due or under way.
+    pub pending: bool,
 }
 
 pub(crate) struct Checkpointer {
@@ -62,6 +64,7 @@ struct State {
     stop: bool,
     /// Bytes committed since the last checkpoint began.
     bytes: u64,
+    under_way: bool,
     report: Checkpoints,
 }
 
@@ -102,7 +105,11 @@ impl Checkpointer {
     }
 
     pub(crate) fn report(&self) -> Checkpoints {
-        lock(&self.shared.state).report
+        let state = lock(&self.shared.state);
+        Checkpoints {
+            pending: state.bytes > 0 || state.under_way,
+            ..state.report
+        }
     }
 }
 
@@ -141,6 +148,7 @@ impl Worker {
     /// Waits for a commit, and then until enough has gathered.
     fn wait_for_work(&self) -> bool {
         let mut state = lock(&self.shared.state);
+        state.under_way = false;
         while state.bytes == 0 && !state.stop {
             state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -158,12 +166,14 @@ impl Worker {
                 .0;
         }
         state.bytes = 0;
+        state.under_way = true;
         !state.stop
     }
 
     fn checkpoint(&self) -> rusqlite::Result<()> {
         let mut log = self.move_pages()?;
-        if log.bytes > self.options.log_bytes_max && log.left > 0 {
+        // Whether something is left is not known here: what was committed during the checkpoint is not counted.
+        if log.bytes > self.options.log_bytes_max {
             let began = Instant::now();
             let writing = lock(&self.shared.writing);
             log = self.move_pages()?;
@@ -203,4 +213,47 @@ struct Log {
 /// A panic elsewhere leaves plain numbers behind, which are as good as before.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{CheckpointOptions, Journal, OpenOptions};
+    use pointsman_model::event::{Emitted, Event};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn the_log_starts_over_under_steady_load() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let checkpoints = CheckpointOptions {
+            interval: Duration::from_millis(5),
+            bytes: 64 << 10,
+            log_bytes_max: 1 << 20,
+        };
+        let options = OpenOptions {
+            checkpoints,
+            ..OpenOptions::default()
+        };
+        let mut journal = Journal::open(directory.path().join("journal.db"), options).expect("a journal");
+        let event = Emitted {
+            event: Event::HostStarted {
+                version: "v".repeat(50_000),
+                term: 1,
+            },
+            context: None,
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut written: u64 = 0;
+        while journal.checkpoints().held_back == 0 || written < 20 << 20 {
+            assert!(Instant::now() < deadline, "{:?}", journal.checkpoints());
+            journal.append(1, std::slice::from_ref(&event), &[]).expect("appended");
+            written += 50_000;
+        }
+        let log_bytes = std::fs::metadata(directory.path().join("journal.db-wal")).expect("a log").len();
+        assert!(log_bytes < written / 2, "{log_bytes} of {written}: {:?}", journal.checkpoints());
+        // Left alone, all of it ends up in the database.
+        while journal.checkpoints().log_bytes_left > 0 || journal.checkpoints().pending {
+            assert!(Instant::now() < deadline, "{:?}", journal.checkpoints());
+            std::thread::yield_now();
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! and the rows before it, so that the views can be made anew from the events at any time.
 
 use crate::append::{Sql, Statements};
-use crate::rows::RoleCause;
+use crate::rows::{RoleCause, SourceStatus};
 use crate::words::Word;
 use pointsman_model::decision::{Decision, Ruling, Subject};
 use pointsman_model::event::{CandidateStep, Event, StageBy};
@@ -256,6 +256,7 @@ fn finish_run(
                 loss_before,
                 loss_after,
                 losses: _,
+                hosts: _,
                 model: file,
                 pairs: _,
             } = completion;
@@ -272,12 +273,16 @@ fn finish_run(
         }
         RunEnd::Failed(Failure { class, error, exit_code }) => {
             let changed = statements.run(Sql::FailRun, params![run, at, duration_ms, class.word(), error, exit_code])?;
-            statements.run(Sql::FailSource, params![run, error])?;
+            // What becomes of it is a decision of its own, the next event.
+            statements.run(Sql::ReturnSource, params![run, SourceStatus::Pending.word(), error])?;
             Ok(changed)
         }
         RunEnd::Cancelled => {
             let changed = statements.run(Sql::EndCancelledRun, params![run, at, duration_ms])?;
-            statements.run(Sql::FailSource, params![run, "cancelled"])?;
+            statements.run(
+                Sql::ReturnSource,
+                params![run, SourceStatus::Disabled.word(), "its run was cancelled"],
+            )?;
             Ok(changed)
         }
     }

@@ -199,21 +199,18 @@ impl Reader {
     }
 
     pub fn decisions(&self, filter: &DecisionFilter) -> Result<Vec<DecisionRow>, ReadError> {
-        let DecisionFilter {
-            kind,
-            run,
-            candidate,
-            policy,
-            before,
-            limit,
-        } = filter;
-        let mut page = Page::new(DECISION_COLUMNS, "decisions", "id");
-        page.word("kind", *kind);
-        page.value("run = ?", run.map(|run| run.0 as i64));
-        page.value("candidate = ?", candidate.as_ref().map(|tag| tag.0.clone()));
-        page.value("digest = ?", policy.map(|digest| digest.0));
-        page.value("id < ?", before.map(|id| id.0 as i64));
-        page.read(self, *limit, rows::decision)
+        filter.page(DECISION_COLUMNS, "decisions").read(self, filter.limit, rows::decision)
+    }
+
+    /// The same with the whole rulings, without the contexts.
+    pub fn rulings(&self, filter: &DecisionFilter) -> Result<Vec<DecisionRecord>, ReadError> {
+        let columns = "seq, at, (SELECT payload FROM events WHERE events.seq = decisions.seq)";
+        let read = |row: &Row<'_>| Ok((Seq(rows::number(row, 0)?), rows::number(row, 1)?, row.get::<_, String>(2)?));
+        let found = filter.page(columns, "decisions").read(self, filter.limit, read)?;
+        found
+            .into_iter()
+            .map(|(seq, at, payload)| decision_record(seq, at, &payload, None))
+            .collect()
     }
 
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, ReadError> {
@@ -389,6 +386,37 @@ pub(crate) fn parse(entry: Entry) -> Result<Recorded, ReadError> {
     } = entry;
     let event: Event = serde_json::from_str(&payload).map_err(|source| ReadError::Entry { seq, source })?;
     Ok(Recorded { seq, at, event })
+}
+
+/// But for its `type`, a decision's event is the decision.
+fn decision_record(seq: Seq, at: Millis, payload: &str, context: Option<Vec<u8>>) -> Result<DecisionRecord, ReadError> {
+    let decision: Decision = serde_json::from_str(payload).map_err(|source| ReadError::Entry { seq, source })?;
+    Ok(DecisionRecord {
+        seq,
+        at,
+        decision,
+        context,
+    })
+}
+
+impl DecisionFilter {
+    fn page(&self, columns: &str, table: &str) -> Page {
+        let DecisionFilter {
+            kind,
+            run,
+            candidate,
+            policy,
+            before,
+            limit: _,
+        } = self;
+        let mut page = Page::new(columns, table, "id");
+        page.word("kind", *kind);
+        page.value("run = ?", run.map(|run| run.0 as i64));
+        page.value("candidate = ?", candidate.as_ref().map(|tag| tag.0.clone()));
+        page.value("digest = ?", policy.map(|digest| digest.0));
+        page.value("id < ?", before.map(|id| id.0 as i64));
+        page
+    }
 }
 
 /// A query for one page of a list, newest first.

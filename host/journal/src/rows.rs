@@ -52,8 +52,7 @@ pub enum SourceStatus {
     /// To be tried again at `retry_at`.
     Waiting,
     Running,
-    /// Its run failed or was cancelled, and nothing has been decided since.
-    Failed,
+    /// Not run until a person enables it.
     Disabled,
     Done,
     GivenUp,
@@ -69,7 +68,6 @@ impl SourceStatus {
             SourceStatus::Pending => "Pending",
             SourceStatus::Waiting => "Waiting to retry",
             SourceStatus::Running => "Running",
-            SourceStatus::Failed => "Failed",
             SourceStatus::Disabled => "Disabled",
             SourceStatus::Done => "Done",
             SourceStatus::GivenUp => "Given up",
@@ -82,7 +80,6 @@ impl Word for SourceStatus {
         SourceStatus::Pending,
         SourceStatus::Waiting,
         SourceStatus::Running,
-        SourceStatus::Failed,
         SourceStatus::Disabled,
         SourceStatus::Done,
         SourceStatus::GivenUp,
@@ -93,7 +90,6 @@ impl Word for SourceStatus {
             SourceStatus::Pending => "pending",
             SourceStatus::Waiting => "waiting",
             SourceStatus::Running => "running",
-            SourceStatus::Failed => "failed",
             SourceStatus::Disabled => "disabled",
             SourceStatus::Done => "done",
             SourceStatus::GivenUp => "given_up",
@@ -285,7 +281,7 @@ pub struct DecisionRecord {
     pub seq: Seq,
     pub at: Millis,
     pub decision: Decision,
-    /// The recorded bytes; none if they were given up for space.
+    /// The recorded bytes; none if they are not kept any more, or were not asked for.
     pub context: Option<Vec<u8>>,
 }
 

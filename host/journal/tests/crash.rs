@@ -1,1 +1,110 @@
-fn main() {}
+//! Killed at any moment, the journal has all it acknowledged, and is sound.
+//!
+//! This program starts itself again as a writer that appends in a loop and prints each position it was given, kills it
+//! with SIGKILL at a random moment, and looks at what is there.
+
+mod common;
+
+use common::*;
+use pointsman_journal::{Journal, OpenOptions, VerifyOptions};
+use pointsman_model::Seq;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const WRITER_ENV: &str = "POINTSMAN_TEST_CRASH_WRITER";
+
+/// `POINTSMAN_TEST_KILLS` asks for more.
+const KILLS: u64 = 25;
+
+fn main() {
+    match std::env::var_os(WRITER_ENV) {
+        Some(directory) => write_until_killed(Path::new(&directory)),
+        None => kill_writers(),
+    }
+}
+
+fn write_until_killed(directory: &Path) {
+    // Checkpoints all the time and a log that starts over often: more moments at which something can go wrong.
+    let mut options = OpenOptions::default();
+    options.checkpoints.interval = std::time::Duration::from_millis(1);
+    options.checkpoints.log_bytes_max = 256 << 10;
+    let mut journal = Journal::open(directory.join("journal.db"), options).expect("opens after a crash");
+    let mut next = journal.last_seq().0 + 1;
+    loop {
+        // Sources, runs and decisions are numbered by entry, so that every start begins with fresh ones.
+        let mut batch = Vec::new();
+        for n in 0..next % 4 + 1 {
+            batch.extend(cycle(next + n * 5, 3));
+        }
+        let first = journal.append(START + next, &batch, &[]).expect("appended");
+        assert_eq!(first, Seq(next));
+        next = journal.last_seq().0 + 1;
+        if next % 16 == 0 {
+            journal.store_snapshot(journal.last_seq(), &[1; 20_000]).expect("stored");
+        }
+        // A line is one write to the pipe, which stays readable after our death.
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", journal.last_seq())
+            .and_then(|()| out.flush())
+            .expect("the parent listens");
+    }
+}
+
+fn kill_writers() {
+    let kills = std::env::var("POINTSMAN_TEST_KILLS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(KILLS);
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut random: u64 = std::env::var("POINTSMAN_TEST_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(std::process::id().into());
+    println!("seed {random}, {kills} kills");
+    let mut acknowledged = 0;
+    for kill in 0..kills {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        // A number of acknowledgements and then a moment of spinning: never the same place in the loop.
+        let (lines, spin) = (random >> 59, (random >> 40) % 400_000);
+        let mut writer = Command::new(std::env::current_exe().expect("this program"))
+            .env(WRITER_ENV, directory.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a writer");
+        let mut out = BufReader::new(writer.stdout.take().expect("its output")).lines();
+        let mut take = |line: String| acknowledged = line.parse().expect("a position");
+        for _ in 0..=lines {
+            take(out.next().expect("the writer lives").expect("its output"));
+        }
+        (0..spin).for_each(|n| {
+            std::hint::black_box(n);
+        });
+        writer.kill().expect("killed");
+        // What it said before it died is acknowledged, too; a last line may be cut short.
+        out.map_while(Result::ok).for_each(|line| {
+            if let Ok(seq) = line.parse::<u64>() {
+                acknowledged = acknowledged.max(seq);
+            }
+        });
+        writer.wait().expect("gone");
+
+        let journal = Journal::open(directory.path().join("journal.db"), OpenOptions::default()).expect("opens after a crash");
+        assert!(
+            journal.last_seq().0 >= acknowledged,
+            "kill {kill}: entry {acknowledged} was acknowledged, the last is {}",
+            journal.last_seq()
+        );
+        let last = kill + 1 == kills;
+        let report = journal
+            .reader()
+            .expect("a reader")
+            .verify(&VerifyOptions { views: last, anchor: None })
+            .expect("verified");
+        assert!(report.is_sound(), "kill {kill}: {:?}", report.problems);
+        assert_eq!(report.entries, journal.last_seq().0, "kill {kill}");
+    }
+    println!("{acknowledged} entries acknowledged, none lost");
+}

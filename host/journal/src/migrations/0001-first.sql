@@ -55,7 +55,7 @@ CREATE TABLE sources (
 ) STRICT;
 -- Pending ones are the newest and done ones the most: both are found from the end of the table.
 CREATE INDEX sources_unsettled ON sources (status)
-  WHERE status = 'running' OR status = 'waiting' OR status = 'disabled' OR status = 'failed';
+  WHERE status = 'running' OR status = 'waiting' OR status = 'disabled';
 CREATE INDEX sources_campaign ON sources (campaign) WHERE campaign IS NOT NULL;
 
 CREATE TABLE runs (
