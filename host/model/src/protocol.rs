@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::run::FailureClass;
+
 /// The environment variable that names the file with the [`RunSpec`].
 pub const RUN_SPEC_ENV: &str = "POINTSMAN_RUN_SPEC";
 
@@ -85,7 +87,7 @@ pub struct TrainParams {
 impl Default for TrainParams {
     fn default() -> Self {
         TrainParams {
-            steps: 1_500,
+            steps: 800,
             learning_rate: 1e-3,
             replay_share: 0.5,
             replay_hosts: Vec::new(),
@@ -191,24 +193,6 @@ pub enum Phase {
     Warming,
     /// Making steps.
     Running,
-}
-
-/// Why an attempt failed, as far as it matters for trying again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureClass {
-    /// The machine: disk full, out of memory, a missing device.
-    Infra,
-    /// Something more important took the place.
-    Preempted,
-    /// The time limit ran out.
-    Timeout,
-    /// The trainer itself says that another try may work.
-    Transient,
-    /// The same spec will fail in the same way.
-    Deterministic,
-    /// The process died without a word.
-    Crash,
 }
 
 /// A paired comparison of two models on the same held-out blocks.
@@ -388,4 +372,139 @@ fn string_length(text: &str) -> Option<usize> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_read() {
+        let line = r#"{"type":"training.log","step":25,"loss":3.5,"evalLoss":4.25,"gradNorm":0.5}"#;
+        let ParsedLine::Event(TrainerEvent::TrainingLog {
+            step,
+            loss,
+            eval_loss,
+            bytes_per_second,
+            extra,
+        }) = parse_line(line)
+        else {
+            panic!("{:?}", parse_line(line))
+        };
+        assert_eq!((step, loss, eval_loss, bytes_per_second), (25, 3.5, Some(4.25), None));
+        assert_eq!(extra["gradNorm"], 0.5);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let pair = BlockPair {
+            host: "novel".into(),
+            block: 3,
+            baseline: 2.5,
+            candidate: 2.25,
+        };
+        let events = [
+            TrainerEvent::TrainingStarted {
+                params: Some(1),
+                hosts: vec!["novel".into()],
+                steps: Some(2),
+                eval_loss: Some(4.5),
+            },
+            TrainerEvent::Phase { phase: Phase::Warming },
+            TrainerEvent::TrainingLog {
+                step: 1,
+                loss: 2.0,
+                eval_loss: None,
+                bytes_per_second: Some(1e5),
+                extra: BTreeMap::new(),
+            },
+            TrainerEvent::Progress { step: 1, total: 2 },
+            TrainerEvent::CheckpointSaved {
+                step: 2,
+                path: "out/model.safetensors".into(),
+                digest: Some("00ff".into()),
+                bytes: Some(8),
+            },
+            TrainerEvent::EvaluationCompleted(Evaluation {
+                pairs: vec![pair],
+                per_host: Vec::new(),
+                baseline_mean: 2.5,
+                candidate_mean: 2.25,
+            }),
+            TrainerEvent::TrainingCompleted {
+                artifacts: vec!["out/model.safetensors".into()],
+                steps: Some(2),
+                eval: vec![HostBits {
+                    host: "novel".into(),
+                    bits: 2.25,
+                }],
+                eval_loss: Some(2.25),
+                eval_loss_before: Some(2.5),
+            },
+            TrainerEvent::TrainingFailed {
+                error: "diverged".into(),
+                class: Some(FailureClass::Deterministic),
+            },
+            TrainerEvent::Heartbeat {},
+        ];
+        assert_eq!(events.len(), EVENT_TYPES.len());
+        for event in events {
+            let line = serde_json::to_string(&event).unwrap();
+            assert_eq!(parse_line(&line), ParsedLine::Event(event), "{line}");
+        }
+    }
+
+    #[test]
+    fn python_spelling_and_unknown_fields_are_accepted() {
+        for line in [
+            r#"{"type":"training.started","eval_loss":4.5,"device":"cpu"}"#,
+            r#"  {"type": "heartbeat", "pid": 7}"#,
+            r#"{"type":"evaluation.completed","pairs":[],"per_host":[],"baseline_mean":1,"candidate_mean":1}"#,
+            r#"{"type":"training.failed","error":"no disk","retryable":true}"#,
+            r#"{"type":"training.completed"}"#,
+        ] {
+            assert!(matches!(parse_line(line), ParsedLine::Event(_)), "{line}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_text() {
+        for line in [
+            "",
+            "loading weights",
+            "{'loss': '5.403', 'epoch': '0.051'}",
+            "{",
+            "[1, 2]",
+            r#"{"step": 3}"#,
+            r#"{"type": 3}"#,
+            r#"{"type": "somebody.elses", "loss": NaN}"#,
+            r#"{"type": "training.log", "step": 3, "loss": 2.0"#,
+            r#"{"type": "training.log", "step": 3, "loss": NaN"#,
+            "{\"\u{e9}",
+        ] {
+            assert_eq!(parse_line(line), ParsedLine::Text, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_field_at_fault_is_named() {
+        for (line, expected) in [
+            (r#"{"type":"training.log","step":3}"#, "loss"),
+            (r#"{"type":"training.log","step":-3,"loss":2}"#, "step"),
+            (r#"{"type":"training.log","step":3,"loss":"2.0"}"#, "loss"),
+            (r#"{"type":"training.log","step":3,"loss":null}"#, "loss"),
+            (r#"{"type":"training.log","step":3,"loss":NaN}"#, "loss"),
+            (r#"{"type":"training.log","step":3,"loss":1,"evalLoss":-Infinity}"#, "evalLoss"),
+            (r#"{"type":"training.log","step":3,"note":"a \"NaN\"","loss":1e999}"#, "loss"),
+            (r#"{"type":"phase","phase":"asleep"}"#, "phase"),
+            (r#"{"type":"training.completed","eval":[{"host":"novel"}]}"#, "bits"),
+            (r#"{"type":"training.completed","eval":[{"host":"novel","bits":NaN}]}"#, "bits"),
+            (r#"{"type":"checkpoint.saved","step":3,"path":7}"#, "path"),
+        ] {
+            match parse_line(line) {
+                ParsedLine::Malformed { field, .. } => assert_eq!(field, expected, "{line}"),
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+    }
 }
