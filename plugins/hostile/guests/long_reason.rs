@@ -11,7 +11,10 @@ impl SourceSelection for LongReason {
 
     fn decide(context: &SelectionContext) -> Result<SelectionDecision, PolicyError> {
         let text = "because ".repeat(4 << 20);
-        Ok(hostile::first(context).reason(Reason::new("long_story").text(text)))
+        Ok(hostile::first(context).reason(Reason {
+            text,
+            ..Reason::new("long_story")
+        }))
     }
 }
 

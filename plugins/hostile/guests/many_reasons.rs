@@ -13,7 +13,11 @@ impl SourceSelection for ManyReasons {
     }
 
     fn decide(context: &SelectionContext) -> Result<SelectionDecision, PolicyError> {
-        let reason = || Reason::new("<b>many</b>").text("\u{1b}[31mred\u{7} <script>alert(1)</script>");
+        // Past the SDK's builder, which would make the text plain.
+        let reason = || Reason {
+            text: "\u{1b}[31mred\u{7} <script>alert(1)</script>".to_string(),
+            ..Reason::new("<b>many</b>")
+        };
         Ok(hostile::first(context).reasons((0..100_000).map(|_| reason())))
     }
 }

@@ -39,11 +39,25 @@ impl Reason {
         self
     }
 
-    /// One plain sentence.
+    /// One plain sentence. Control characters, which names from outside may hold, become spaces, and what is too long
+    /// is cut: the host refuses a decision that has either.
     pub fn text(mut self, text: impl Into<String>) -> Reason {
-        self.text = text.into();
+        self.text = plain(text.into());
         self
     }
+}
+
+/// The host's limit on a reason's text.
+const TEXT_BYTES_MAX: usize = 1024;
+
+fn plain(mut text: String) -> String {
+    let forges = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // Bytes first: nearly every text is plain ASCII.
+    if !text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && text.contains(forges) {
+        text = text.replace(forges, " ");
+    }
+    text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+    text
 }
 
 fn finite(number: f64) -> Option<f64> {
@@ -183,5 +197,7 @@ mod tests {
     fn a_reason_never_carries_what_cannot_be_recorded() {
         let reason = Reason::new("x").value(f64::NAN).threshold(f64::INFINITY).margin(1.0);
         assert_eq!((reason.value, reason.threshold, reason.margin), (None, None, Some(1.0)));
+        assert_eq!(Reason::new("x").text("a\u{1b}[2Jb\u{202e}ä").text, "a [2Jb ä");
+        assert_eq!(Reason::new("x").text("ä".repeat(600)).text.len(), 1024);
     }
 }

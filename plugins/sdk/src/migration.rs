@@ -22,10 +22,10 @@ macro_rules! export_state_migration {
                     state: ::std::vec::Vec<u8>,
                 ) -> ::std::result::Result<::std::vec::Vec<u8>, ::std::string::String> {
                     $crate::guest::enter();
-            <$policy as $crate::StateMigration>::migrate(from_version, state)
+                    <$policy as $crate::StateMigration>::migrate(from_version, state)
                 }
             }
-            bindings::export_world_state_migration!(Exported with_types_in bindings);
+    bindings::export_world_state_migration!(Exported with_types_in bindings);
         };
     };
 }

@@ -46,10 +46,10 @@ macro_rules! export_source_selection {
                 }
                 fn decide(context: bindings::Context) -> ::std::result::Result<$crate::SelectionDecision, $crate::PolicyError> {
                     $crate::guest::enter();
-            <$policy as $crate::SourceSelection>::decide(&$crate::SelectionContext::from(context))
+                    <$policy as $crate::SourceSelection>::decide(&$crate::SelectionContext::from(context))
                 }
             }
-            bindings::export_world_source_selection!(Exported with_types_in bindings);
+    bindings::export_world_source_selection!(Exported with_types_in bindings);
         };
     };
 }
