@@ -15,9 +15,10 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      '/api': { target: host, changeOrigin: true },
-      '/v1': { target: host, changeOrigin: true },
-      '/ws': { target: host, ws: true, changeOrigin: true },
+      // The host answers its own page only, so the requests name it as their origin.
+      '/api': { target: host, changeOrigin: true, headers: { origin: host } },
+      '/v1': { target: host, changeOrigin: true, headers: { origin: host } },
+      '/ws': { target: host, ws: true, changeOrigin: true, headers: { origin: host } },
     },
   },
 });

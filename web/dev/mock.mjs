@@ -32,8 +32,12 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
 
   function publish() {
     const next = story.dashboard();
-    if (next.seq === held.seq) next.at = held.at;
-    if (next.seq > held.seq) {
+    if (next.seq === held.seq) {
+      // What is not in the journal is sent as an aside: replacements only, and no step.
+      const patch = diff(held, { ...next, at: held.at }).filter((operation) => operation.op === 'replace');
+      held = next;
+      if (patch.length > 0) all({ type: 'state.read.model.patch', model: 'dashboard', from: held.seq, seq: held.seq, patch });
+    } else {
       const patch = { type: 'state.read.model.patch', model: 'dashboard', from: held.seq, seq: next.seq, patch: diff(held, next) };
       history.push(patch);
       if (history.length > HISTORY_MAX) history.shift();
@@ -59,7 +63,7 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const json = (status, body) => {
-      response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json', 'cache-control': 'no-store' });
+      response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json', 'cache-control': 'no-store', 'x-pointsman-epoch': story.epoch });
       response.end(JSON.stringify(body));
     };
     const problem = (status, code, title, detail, fix = null, errors = []) => json(status, { type: `https://pointsman.invalid/problems/${code}`, title, status, detail, code, errors, fix });
@@ -78,8 +82,8 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
     const route = `${request.method} ${url.pathname}`;
     if (request.method === 'GET' && !url.pathname.startsWith('/api/')) return file(url.pathname, response);
     if (route === 'GET /api/v1/state') return json(200, held);
-    if (route === 'GET /api/v1/jobs') return json(200, page(story.jobs, url.searchParams));
-    if (route === 'GET /api/v1/decisions') return json(200, page(story.decisions.filter((one) => !url.searchParams.get('kind') || one.kind === url.searchParams.get('kind')), url.searchParams));
+    if (route === 'GET /api/v1/jobs') return json(200, page('jobs', story.jobs, url.searchParams));
+    if (route === 'GET /api/v1/decisions') return json(200, page('decisions', story.decisions.filter(wanted(url.searchParams)), url.searchParams));
     if (request.method === 'GET' && id !== undefined) {
       const found = url.pathname.startsWith('/api/v1/jobs/') ? story.detail(Number(id)) : story.details.get(Number(id));
       return found ? json(200, found) : problem(404, 'not-found', 'There is no such entry', `There is no entry ${id}`, 'List what there is: pointsman jobs');
@@ -142,12 +146,17 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
   });
 }
 
-function page(rows, params) {
+function wanted(params) {
+  const [kind, run] = [params.get('kind'), params.get('run')];
+  return (decision) => (kind === null || decision.kind === kind) && (run === null || decision.subject === `run ${run}`);
+}
+
+function page(name, rows, params) {
   const limit = Number(params.get('limit') ?? 50);
-  const before = params.has('before') ? Number(params.get('before')) : Infinity;
+  const before = params.has('cursor') ? Number(params.get('cursor')) : Infinity;
   const items = rows.filter((row) => row.id < before).slice(0, limit);
   const last = items.at(-1)?.id ?? 0;
-  return { items, next_cursor: rows.some((row) => row.id < last) ? last : null };
+  return { [name]: items, next_cursor: rows.some((row) => row.id < last) ? String(last) : null };
 }
 
 function file(path, response) {

@@ -46,6 +46,7 @@ export class Story {
       generation: 1,
       name: ['fair-share', 'backoff', 'betting-gate', 'learning-progress'][at],
       version: '1.0.0',
+      digest: hex(this.random),
       engine: ['component', 'rhai', 'component', 'rhai'][at],
       summary: [
         'Queue first; then the host that has waited longest, weighted by success history.',
@@ -328,7 +329,7 @@ export class Story {
     const old = this.policies[at];
     this.seq += 1;
     this.swaps += 1;
-    this.policies[at] = { ...old, generation: old.generation + 1, version, previous: `${old.name}@${old.version}`, since: this.at, since_seq: this.seq, actor, reason, decisions: 0, faults: 0, problem: null };
+    this.policies[at] = { ...old, generation: old.generation + 1, version, digest: hex(this.random), previous: `${old.name}@${old.version}`, since: this.at, since_seq: this.seq, actor, reason, decisions: 0, faults: 0, problem: null };
   }
 
   rollBack(kind, reason) {

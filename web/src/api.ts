@@ -4,11 +4,8 @@ import type { Problem } from './wire';
 
 export type Result<T> = { ok: true; value: T } | { ok: false; problem: Problem };
 
-/** A page of a list; the cursor is passed back as it came. */
-export type Page<T> = { items: T[]; next_cursor: string | number | null };
-
-export function read<T>(path: string): Promise<Result<T>> {
-  return request<T>(path, { headers: { accept: 'application/json' } });
+export function read<T>(path: string, onHeaders?: (headers: Headers) => void): Promise<Result<T>> {
+  return request<T>(path, { headers: { accept: 'application/json' } }, onHeaders);
 }
 
 export function write<T>(path: string, body: unknown): Promise<Result<T>> {
@@ -19,13 +16,14 @@ export function write<T>(path: string, body: unknown): Promise<Result<T>> {
   });
 }
 
-async function request<T>(path: string, init: RequestInit): Promise<Result<T>> {
+async function request<T>(path: string, init: RequestInit, onHeaders?: (headers: Headers) => void): Promise<Result<T>> {
   let response: Response;
   try {
     response = await fetch(path, { ...init, credentials: 'same-origin', cache: 'no-store' });
   } catch {
     return { ok: false, problem: UNREACHABLE };
   }
+  onHeaders?.(response.headers);
   const text = await response.text().catch(() => '');
   const value = parsed(text);
   // The host's types are this page's types: both are made from one source.

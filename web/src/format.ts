@@ -29,6 +29,10 @@ export function compact(value: number): string {
 /** A number of unknown kind, short but not rounded to nothing. */
 export function number(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;
+  return plain(value).replace('-', '−');
+}
+
+function plain(value: number): string {
   if (Number.isInteger(value)) return count(value);
   const size = Math.abs(value);
   if (size >= 1000) return value.toFixed(0);

@@ -117,6 +117,19 @@ export async function rollBackModel(current: string, previous: string): Promise<
   return act(write('/api/v1/models/rollback', { reason }), { text: `${previous} is back in service` });
 }
 
+/** A person's word on a candidate that the gate holds. */
+export async function decideHeld(tag: string, approve: boolean): Promise<boolean> {
+  const reason = await ui.ask({
+    title: approve ? `Let ${tag} go on?` : `Turn ${tag} down?`,
+    text: approve ? `${tag} moves to its next stage as if the gate had let it pass.` : `${tag} leaves the way into service; the next window raises another candidate.`,
+    confirm: approve ? 'Approve' : 'Turn down',
+    danger: !approve,
+    suggestion: '',
+  });
+  if (reason === null) return false;
+  return act(write(`/api/v1/models/${encodeURIComponent(tag)}/${approve ? 'approve' : 'reject'}`, { reason }), { text: approve ? `${tag} goes on` : `${tag} is turned down` });
+}
+
 export async function cancelJob(id: number, name: string): Promise<boolean> {
   const reason = await ui.ask({
     title: `Cancel run ${id}?`,
@@ -143,7 +156,7 @@ export async function complete(prompt: string): Promise<Result<Completion>> {
   const result = await write<{ model?: string; choices?: { text?: string }[] }>('/v1/completions', {
     model: 'standard',
     prompt,
-    max_tokens: 96,
+    max_tokens: 120,
   });
   if (!result.ok) return result;
   const { model, choices } = result.value;

@@ -45,6 +45,12 @@ export type JobDetail = { row: JobRow, points: Array<Point>, log: Array<string>,
 /** A frame from server to viewer on `/ws`. */
 export type Frame = { "type": "hello", epoch: string, version: string, seq: number, } | { "type": "snapshot", model: string, seq: number, state: Dashboard, } | { "type": "state.read.model.patch", model: string, from: number, seq: number, patch: Array<{ op: string; path: string; from?: string; value?: unknown }>, } | { "type": "samples", run: number, points: Array<Point>, } | { "type": "gap", from: number, to: number, };
 
+/** `GET /api/v1/jobs`, newest first. */
+export type JobList = { jobs: Array<JobRow>, next_cursor: string | null, };
+
+/** `GET /api/v1/decisions`, newest first. */
+export type DecisionList = { decisions: Array<DecisionRow>, next_cursor: string | null, };
+
 export type Problem = { type: string, title: string, status: number, detail: string, code: string, errors: Array<FieldError>, fix: string | null, };
 
 export type FieldError = { pointer: string, detail: string, };

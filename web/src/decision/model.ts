@@ -115,7 +115,7 @@ function texts(value: unknown): string[] {
 }
 
 export function cliCommand(id: number): string {
-  return `pointsman decision show ${id}`;
+  return `pointsman decision ${id}`;
 }
 
 export function curlCommand(origin: string, id: number): string {

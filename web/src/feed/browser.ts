@@ -16,9 +16,10 @@ export function browserDeps(): Deps {
       return socket;
     },
     fetchState: async () => {
-      const result = await read<Dashboard>('/api/v1/state');
+      let epoch: string | null = null;
+      const result = await read<Dashboard>('/api/v1/state', (headers) => (epoch = headers.get('x-pointsman-epoch')));
       if (!result.ok) throw new Error(result.problem.detail);
-      return result.value;
+      return { state: result.value, epoch };
     },
     now: Date.now,
     random: Math.random,

@@ -43,7 +43,10 @@ export function fold(held: Held, frame: Frame): Step {
       if (frame.model !== MODEL || (held.seq !== null && frame.seq < held.seq)) return { kind: 'ignored' };
       return { kind: 'held', held: { ...held, seq: frame.seq, state: frame.state, gap: null } };
     case 'state.read.model.patch': {
-      if (frame.model !== MODEL || held.state === null || held.seq === null || frame.seq <= held.seq) return { kind: 'ignored' };
+      if (frame.model !== MODEL || held.state === null || held.seq === null) return { kind: 'ignored' };
+      // An aside: what is not in the journal, such as the loss of a run under way, changes without a step.
+      const aside = frame.from === frame.seq && frame.seq === held.seq;
+      if (frame.seq <= held.seq && !aside) return { kind: 'ignored' };
       if (frame.from !== held.seq) return { kind: 'lost', why: `a patch from ${frame.from} does not follow on ${held.seq}` };
       try {
         // The server made the patch from two values of this type.

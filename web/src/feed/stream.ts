@@ -38,7 +38,8 @@ export type Socket = {
 /** The outside world; a test scripts it. Each `schedule` answers a function that calls it off. */
 export type Deps = {
   connect(query: string): Socket;
-  fetchState(): Promise<Dashboard>;
+  /** The state, and the epoch that its position belongs to where the host names it. */
+  fetchState(): Promise<{ state: Dashboard; epoch: string | null }>;
   now(): number;
   random(): number;
   schedule(ms: number, run: () => void): () => void;
@@ -205,20 +206,20 @@ export class Stream {
 
   async #poll(): Promise<void> {
     this.#cancelPoll();
-    let called_off = false;
+    let calledOff = false;
     this.#cancelPoll = () => {
-      called_off = true;
+      calledOff = true;
     };
     try {
-      const state = await this.#deps.fetchState();
-      if (called_off || this.#stopped) return;
+      const { state, epoch } = await this.#deps.fetchState();
+      if (calledOff || this.#stopped) return;
       this.#heard();
-      // The answer names no epoch, so nothing can be resumed from it.
-      this.#held = { ...this.#held, seq: null, state, version: state.version, gap: null };
+      // Without an epoch nothing can be resumed from the answer.
+      this.#held = { epoch: epoch ?? this.#held.epoch, seq: epoch === null ? null : state.seq, state, version: state.version, gap: null };
       if (this.#status.kind === 'waiting') this.#setStatus({ ...this.#status, kind: 'polling' });
       this.#listener.samplesMissed();
     } catch {
-      if (called_off || this.#stopped) return;
+      if (calledOff || this.#stopped) return;
       // Neither way works: say so, and go on trying both.
       if (this.#status.kind === 'polling') this.#setStatus({ ...this.#status, kind: 'waiting' });
     }
@@ -238,10 +239,10 @@ export class Stream {
     if (socket === null) return;
     const before = this.#held.seq;
     try {
-      const state = await this.#deps.fetchState();
+      const { state } = await this.#deps.fetchState();
       if (socket !== this.#socket) return;
-      const told_nothing = this.#held.seq === before;
-      if (told_nothing && (before === null || state.seq > before)) this.#lost('the connection had gone silent');
+      const toldNothing = this.#held.seq === before;
+      if (toldNothing && (before === null || state.seq > before)) this.#lost('the connection had gone silent');
       else {
         this.#heard();
         this.#changed();

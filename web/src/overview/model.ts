@@ -68,7 +68,8 @@ export type TrainingButton = { action: 'start' | 'stop'; text: string; note: str
 /** The button asks for what is not wanted yet; the note says how far what is wanted has come true. */
 export function trainingButton(training: TrainingState): TrainingButton {
   if (training.enabled) return { action: 'stop', text: 'Stop training', note: '' };
-  const note = training.running > 0 ? `${training.running === 1 ? 'The run' : `The ${training.running} runs`} under way will end by themselves` : '';
+  const note =
+    training.running === 0 ? '' : training.running === 1 ? 'The run under way will end by itself' : `The ${training.running} runs under way will end by themselves`;
   return { action: 'start', text: 'Start training', note };
 }
 

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { keyHandler } from './keys';
+
+function keyboard() {
+  const done: string[] = [];
+  let time = 0;
+  const handle = keyHandler({ go: (hash) => done.push(hash), search: () => done.push('search'), theme: () => done.push('theme'), help: () => done.push('help') }, () => time);
+  const press = (key: string, change: Partial<KeyboardEvent> = {}) =>
+    // Only these members are read.
+    handle({ key, ctrlKey: false, metaKey: false, altKey: false, defaultPrevented: false, target: null, preventDefault() {}, ...change } as KeyboardEvent);
+  return { done, press, wait: (ms: number) => (time += ms) };
+}
+
+// There is no Element outside a browser; nothing here comes from one.
+Object.assign(globalThis, { Element: class {} });
+
+test('g waits for a letter, not for long, and not for a wrong one', () => {
+  const { done, press, wait } = keyboard();
+  press('g');
+  press('j');
+  press('j');
+  press('g');
+  wait(2_000);
+  press('o');
+  press('g');
+  press('x');
+  press('o');
+  expect(done).toEqual(['#/jobs']);
+});
+
+test('single keys, and never with a modifier', () => {
+  const { done, press } = keyboard();
+  press('?');
+  press('/');
+  press('t');
+  press('t', { ctrlKey: true });
+  press('/', { metaKey: true });
+  expect(done).toEqual(['help', 'search', 'theme']);
+});

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { href, parseRoute, type Route } from './route';
+
+const routes: [string, Route][] = [
+  ['#/', { page: 'overview' }],
+  ['#/jobs', { page: 'jobs', status: '', search: '' }],
+  ['#/jobs?status=failed&q=out+of+memory', { page: 'jobs', status: 'failed', search: 'out of memory' }],
+  ['#/jobs/12', { page: 'job', id: 12 }],
+  ['#/decisions', { page: 'decisions', kind: '' }],
+  ['#/decisions?kind=retry', { page: 'decisions', kind: 'retry' }],
+  ['#/decisions/7', { page: 'decision', id: 7 }],
+];
+
+test.each(routes)('%s there and back', (address, route) => {
+  expect(parseRoute(address)).toEqual(route);
+  expect(href(route)).toBe(address);
+});
+
+test.each(['#/jobs/x', '#/jobs/1/2', '#/nothing', '#/jobs/-1', '#/decisions/1e3'])('%s is missing', (address) => {
+  expect(parseRoute(address).page).toBe('missing');
+});
+
+test('no address is the overview', () => {
+  expect(parseRoute('')).toEqual({ page: 'overview' });
+});

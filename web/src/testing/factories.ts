@@ -1,0 +1,144 @@
+/** Data for tests, made by the state it is in. */
+
+import type { CandidateCard, Dashboard, DecisionRow, JobRow, ModelCard, PolicyCard } from '../wire';
+
+const AT = 1_800_000_000_000;
+
+function job(change: Partial<JobRow>): JobRow {
+  return {
+    id: 1,
+    name: 'Letters, volume 2',
+    class: 'training',
+    host: 'novel',
+    source: 1,
+    attempt: 1,
+    status_slug: 'queued',
+    status_label: 'Queued',
+    created_at: AT,
+    started_at: null,
+    finished_at: null,
+    steps: null,
+    loss: null,
+    model: null,
+    base: 'm-1',
+    error: null,
+    failure_class: null,
+    decision: 1,
+    ...change,
+  };
+}
+
+export const jobFactory = {
+  queued: (id: number, change: Partial<JobRow> = {}) => job({ id, ...change }),
+  running: (id: number, change: Partial<JobRow> = {}) => job({ id, status_slug: 'running', status_label: 'Running', started_at: AT + 1_000, ...change }),
+  completed: (id: number, change: Partial<JobRow> = {}) =>
+    job({ id, status_slug: 'completed', status_label: 'Completed', started_at: AT + 1_000, finished_at: AT + 9_000, loss: 5.1, model: 'm-2', ...change }),
+  failed: (id: number, change: Partial<JobRow> = {}) =>
+    job({ id, status_slug: 'failed', status_label: 'Failed', started_at: AT + 1_000, finished_at: AT + 4_000, error: 'worker lost', failure_class: 'infra', ...change }),
+};
+
+export const decisionFactory = {
+  answered: (id: number, change: Partial<DecisionRow> = {}): DecisionRow => ({
+    id,
+    seq: id,
+    at: AT,
+    kind: 'source-selection',
+    verdict: 'pick',
+    summary: 'picks #1 novel of 2',
+    subject: 'what runs next',
+    reasons: [],
+    policy: 'fair-share@1.0.0',
+    digest: 'ab'.repeat(32),
+    engine: 'wasmtime 48',
+    generation: 1,
+    link: 'active',
+    fuel: 1_000,
+    micros: 27,
+    declined: [],
+    ...change,
+  }),
+};
+
+export const modelFactory = {
+  measured: (hosts: Record<string, number>): ModelCard => ({
+    tag: 'm-1',
+    digest: 'cd'.repeat(32),
+    parent: null,
+    live_since: AT,
+    mean: 5,
+    hosts: Object.entries(hosts).map(([host, bits]) => ({ host, bits })),
+    answered: 0,
+  }),
+};
+
+export const candidateFactory = {
+  evaluating: (hosts: Record<string, [number, number]>): CandidateCard => ({
+    tag: 'm-2',
+    baseline: 'm-1',
+    stage: 'evaluating',
+    stage_label: 'Evaluating',
+    since: AT,
+    looks: 1,
+    pairs: 24,
+    pairs_cap: 120,
+    baseline_mean: null,
+    candidate_mean: null,
+    hosts: Object.entries(hosts).map(([host, [baseline, candidate]]) => ({ host, baseline, candidate, pairs: 4 })),
+    latest_reason: '',
+    latest_decision: null,
+  }),
+};
+
+export const policyFactory = {
+  serving: (kind: string, change: Partial<PolicyCard> = {}): PolicyCard => ({
+    kind,
+    generation: 1,
+    name: 'backoff',
+    version: '1.0.0',
+    digest: 'ef'.repeat(32),
+    engine: 'rhai',
+    summary: '',
+    since_seq: 1,
+    since: AT,
+    actor: 'file-watch',
+    reason: '',
+    decisions: 3,
+    faults: 0,
+    previous: null,
+    problem: null,
+    ...change,
+  }),
+};
+
+export function dashboardAt(seq: number, change: Partial<Dashboard> = {}): Dashboard {
+  return {
+    seq,
+    at: AT + seq,
+    version: '0.1.0',
+    training: { slug: 'running', label: 'Running', enabled: true, running: 0, cap: 1, by: 'cli', reason: '', since: AT },
+    pipeline: [],
+    window: { size: 30, done: 0, remaining: 30, watermark: 0, state: 'collecting', state_label: 'Collecting successes' },
+    totals: {
+      outcomes: 0,
+      successes: 0,
+      failures: 0,
+      recent_successes: 0,
+      recent_outcomes: 0,
+      live_applies: 0,
+      rejected: 0,
+      rolled_back: 0,
+      decisions: 0,
+      fallbacks: 0,
+      swaps: 0,
+    },
+    active: null,
+    candidate: null,
+    last_apply: null,
+    policies: [],
+    jobs: [],
+    decisions: [],
+    next_action: '',
+    alerts: [],
+    ...change,
+  };
+}
