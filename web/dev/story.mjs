@@ -13,7 +13,7 @@ export class Story {
   constructor({ seed = 7, scene = 'busy', startAt = Date.now(), tickMs = 200 } = {}) {
     this.random = mulberry(seed);
     this.tickMs = tickMs;
-    this.at = startAt - (scene === 'busy' ? 1800 * tickMs : 0);
+    this.at = startAt - (scene === 'busy' ? 3000 * tickMs : 0);
     this.startAt = this.at;
     this.epoch = `mock-${seed}-${startAt}`;
     this.seq = 1;
@@ -67,7 +67,7 @@ export class Story {
       this.queue('Letters, volume 2', 'novel', 'cli');
       this.queue('Harvest minutes 1911', 'minutes', 'ui');
       this.queue('Bread and soups', 'recipes', 'campaign');
-      for (let n = 0; n < 1800; n++) this.tick();
+      for (let n = 0; n < 3000; n++) this.tick();
       this.swap('retry', '1.1.0', 'longer pauses for infra faults');
       this.refuse('retry');
       this.samples = [];

@@ -1,0 +1,191 @@
+/**
+ * The dashboard against a host that really runs: POINTSMAN_URL. It waits for states, never for times.
+ *
+ * POINTSMAN_SWAP_CMD: a shell command that makes another policy version active (without it that check is left out and
+ * says so). POINTSMAN_SWAP_KIND: the kind it swaps (default: whichever changes). POINTSMAN_WAIT_MS: longest wait.
+ * Screenshots go to tests/browser/shots/.
+ */
+
+import { spawn } from 'node:child_process';
+import { Checks, expect, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until, WAIT_MS } from './harness.mjs';
+
+const url = process.env.POINTSMAN_URL;
+if (!url) {
+  console.error('POINTSMAN_URL is not set: the address of a running host, such as http://127.0.0.1:8420');
+  process.exit(2);
+}
+const home = new URL('/', url).href;
+
+const checks = new Checks();
+const browser = await launch();
+const { page, troubles, close } = await openPage(browser, home);
+
+await checks.check('the page opens and the live feed is there', async () => {
+  await page.goto(home);
+  await live(page);
+  await page.evaluate(() => (window.sameLoad = true));
+});
+
+await checks.check('it shows four stages, four policies and what happens next', async () => {
+  await until(page, () => document.querySelectorAll('[data-stage]').length === 4, null, 'four stages');
+  await until(page, () => document.querySelectorAll('[data-policy-kind]').length === 4, null, 'four policies');
+  const kinds = await page.$$eval('[data-policy-kind]', (cards) => cards.map((card) => card.dataset.policyKind));
+  expect(kinds.join() === 'source-selection,retry,promotion-gate,curriculum', `kinds are ${kinds}`);
+  expect((await page.textContent('.next'))?.trim(), 'what happens next is empty');
+});
+
+await checks.check('training is running, or starts at a press', async () => {
+  const slug = await page.getAttribute('[data-training]', 'data-training');
+  if (slug !== 'running') await page.getByRole('button', { name: 'Start training' }).click();
+  await page.waitForSelector('[data-training=running]');
+});
+
+const newestDecision = () => page.evaluate(() => Math.max(0, ...[...document.querySelectorAll('[data-feed] [data-decision]')].map((row) => Number(row.dataset.decision))));
+
+const title = `browser test ${Date.now()}`;
+await checks.check('a source is queued through the form', async () => {
+  await page.fill('input[name=title]', title);
+  await page.getByRole('button', { name: 'Queue it' }).click();
+  await page.getByText(`Queued “${title}”`).waitFor();
+});
+
+await checks.check('a decision arrives in the feed', async () => {
+  const before = await newestDecision();
+  await until(page, (before) => [...document.querySelectorAll('[data-feed] [data-decision]')].some((row) => Number(row.dataset.decision) > before), before, `a decision after ${before}`);
+});
+
+await checks.check('the loss curve of one run grows, and its hidden table with it', async () => {
+  const first = await until(
+    page,
+    () => {
+      const figure = document.querySelector('[data-curve] figure[data-points]');
+      return figure && Number(figure.dataset.points) > 0 && figure.closest('section').innerText.includes('running job')
+        ? { run: figure.dataset.run, points: Number(figure.dataset.points), table: figure.querySelector('table').innerText }
+        : null;
+    },
+    null,
+    'a running job with a point',
+  );
+  await until(
+    page,
+    (first) => {
+      const figure = document.querySelector('[data-curve] figure[data-points]');
+      if (!figure) return false;
+      // A short run may be over by now; then the next one shows the same.
+      if (figure.dataset.run !== first.run) return Number(figure.dataset.points) > 1;
+      return Number(figure.dataset.points) > first.points && figure.querySelector('table').innerText !== first.table;
+    },
+    first,
+    `more points than ${first.points} of run ${first.run}`,
+  );
+});
+
+const generations = () => page.$$eval('[data-policy-kind]', (cards) => Object.fromEntries(cards.map((card) => [card.dataset.policyKind, { generation: Number(card.dataset.generation), version: card.dataset.version }])));
+const changed = (before, kind) =>
+  until(
+    page,
+    ([before, kind]) => [...document.querySelectorAll('[data-policy-kind]')].map((card) => card.dataset).find((card) => (!kind || card.policyKind === kind) && Number(card.generation) > before[card.policyKind].generation)?.policyKind,
+    [before, kind],
+    'another generation on a policy card',
+  );
+
+let swapped = null;
+if (process.env.POINTSMAN_SWAP_CMD) {
+  await checks.check('a policy is swapped by a command, and its card shows it without a reload', async () => {
+    const before = await generations();
+    const command = run(process.env.POINTSMAN_SWAP_CMD);
+    swapped = await changed(before, process.env.POINTSMAN_SWAP_KIND ?? '');
+    await command;
+    const after = await generations();
+    console.log(`      ${swapped}: ${before[swapped].version} generation ${before[swapped].generation} -> ${after[swapped].version} generation ${after[swapped].generation}`);
+    expect(await page.evaluate(() => window.sameLoad === true), 'the page was loaded again');
+  });
+} else console.log('left  no POINTSMAN_SWAP_CMD: the swap by a command is not tested');
+
+if (swapped) {
+  await checks.check('a roll-back asks for a reason and brings the version before back', async () => {
+    const before = await generations();
+    await page.locator(`[data-policy-kind=${swapped}]`).getByRole('button', { name: /Roll back/ }).click();
+    await page.locator('dialog[open] input[name=reason]').fill('browser test');
+    await page.locator('dialog[open]').getByRole('button', { name: 'Roll back' }).click();
+    await changed(before, swapped);
+  });
+}
+
+await checks.check('a decision opens with its reasons and its context, and back leads back', async () => {
+  const row = page.locator('[data-feed] [data-decision] a').first();
+  const id = /decisions\/([0-9]+)$/.exec(await row.getAttribute('href'))?.[1];
+  // The feed moves on while a hand does: the address is what was chosen.
+  await page.evaluate((id) => (location.hash = `#/decisions/${id}`), id);
+  await page.waitForSelector(`[data-decision-page="${id}"]`);
+  await page.locator('details summary', { hasText: 'context' }).first().waitFor();
+  expect((await page.locator('.tree .leaf').count()) > 0, 'the context is empty');
+  await screenshot(page, 'host-decision-desktop-light');
+  await page.goBack();
+  await page.waitForSelector('[data-feed]');
+});
+
+await checks.check('the list of jobs leads to a job with curve and log', async () => {
+  await page.keyboard.press('g');
+  await page.keyboard.press('j');
+  await page.locator('tr[data-job] a').first().click();
+  await page.waitForSelector('[data-job-page]');
+  await page.locator('h2', { hasText: 'Log' }).waitFor();
+  await page.evaluate(() => (location.hash = '#/'));
+  await page.waitForSelector('[data-feed]');
+});
+
+await checks.check('the model in service answers and says which one it is', async () => {
+  await page.waitForSelector('[data-active]');
+  await page.fill('input[name=prompt]', 'It was a ');
+  await page.getByRole('button', { name: 'Complete' }).click();
+  const tag = await page.locator('[data-answered-by]').textContent();
+  expect(/^m-[0-9]+$/.test(tag ?? ''), `answered by ${tag}`);
+});
+
+await checks.check('stop drains, start goes on, and both show', async () => {
+  await page.getByRole('button', { name: 'Stop training' }).click();
+  await page.waitForSelector('[data-training=draining], [data-training=stopped]');
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await page.waitForSelector('[data-training=running]');
+});
+
+await checks.check('controls have names', () => expectNames(page));
+await checks.check('no console error, no failed request, no other origin', async () => {
+  expect(troubles.length === 0, () => troubles.join('\n'));
+});
+await close();
+
+for (const size of Object.keys(SIZES)) {
+  for (const theme of THEMES) {
+    await checks.check(`${size}, ${theme}: nothing is cut off, all can be read`, async () => {
+      const { page, troubles, close } = await openPage(browser, home, { size, theme });
+      try {
+        await page.goto(home);
+        await live(page);
+        await page.waitForSelector('[data-feed]');
+        await until(page, () => Number(document.querySelector('figure[data-points]')?.dataset.points) > 1, null, 'a curve');
+        await screenshot(page, `host-overview-${size}-${theme}`);
+        await expectNoSidewaysScroll(page);
+        await expectContrast(page);
+        expect(troubles.length === 0, () => troubles.join('\n'));
+      } finally {
+        await close();
+      }
+    });
+  }
+}
+
+await browser.close();
+checks.end();
+
+function run(command) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, { shell: true, stdio: ['ignore', 'pipe', 'pipe'], timeout: WAIT_MS });
+    let said = '';
+    child.stdout.on('data', (text) => (said += text));
+    child.stderr.on('data', (text) => (said += text));
+    child.on('error', reject);
+    child.on('close', (code) => (code === 0 ? resolve(said) : reject(new Error(`the swap command ended with ${code}: ${said.slice(-800)}`))));
+  });
+}
