@@ -111,7 +111,7 @@ export class Story {
       summary: `picks #${source.id} ${source.host}`,
       subject: 'selection',
       reasons: [
-        { code: 'waited_longest', text: `${source.host} has waited longest among ${pending.length} candidates`, feature: 'age_s', value: round((this.at - source.queuedAt) / 1000), threshold: null, margin: null },
+        { code: 'waited_longest', text: `${source.host} has waited longest among ${pending.length}`, feature: 'age_s', value: round((this.at - source.queuedAt) / 1000), threshold: null, margin: null },
         { code: 'host_diverse', text: 'not among the latest 3 hosts', feature: 'recent_hosts', value: 0, threshold: 3, margin: null },
       ],
       scores: { totals, term_names: ['lane', 'waited', 'diverse', 'jitter'], terms: scored.flatMap(({ terms }) => terms), rules: ['host lock', 'same-host cap'], blocked: pending.length > 2 ? [{ candidate: pending.length - 1, rule: 1 }] : [] },

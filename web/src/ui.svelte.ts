@@ -5,6 +5,8 @@ import type { Problem } from './wire';
 
 export type Toast = {
   id: number;
+  /** A newer toast on the same topic takes the place of the older one. */
+  topic: string;
   tone: 'good' | 'bad' | 'info';
   text: string;
   detail: string | null;
@@ -30,9 +32,8 @@ class Ui {
 
   toast(toast: Partial<Toast> & { text: string }): void {
     const id = this.#nextToast++;
-    const full: Toast = { tone: 'good', detail: null, undo: null, ...toast, id };
-    // The same words again only make the old ones last longer.
-    this.toasts = [...this.toasts.filter((other) => other.text !== full.text), full].slice(-3);
+    const full: Toast = { topic: toast.text, tone: 'good', detail: null, undo: null, ...toast, id };
+    this.toasts = [...this.toasts.filter((other) => other.topic !== full.topic), full].slice(-3);
     setTimeout(() => this.dismiss(id), full.tone === 'bad' ? 2 * TOAST_MS : TOAST_MS);
   }
 
@@ -81,6 +82,7 @@ const FROM_HERE = 'asked on the dashboard';
 
 export function startTraining(reason = FROM_HERE): Promise<boolean> {
   return act(write('/api/training/start', { reason }), {
+    topic: 'training',
     text: 'Training starts: the next source is picked now',
     undo: () => void stopTraining('start was undone on the dashboard'),
   });
@@ -88,6 +90,7 @@ export function startTraining(reason = FROM_HERE): Promise<boolean> {
 
 export function stopTraining(reason = FROM_HERE): Promise<boolean> {
   return act(write('/api/training/stop', { reason }), {
+    topic: 'training',
     text: 'Training stops: runs under way end by themselves',
     undo: () => void startTraining('stop was undone on the dashboard'),
   });

@@ -42,8 +42,11 @@ export function bitsTable(active: ModelCard | null, candidate: CandidateCard | n
     : (active?.hosts ?? []).map(({ host, bits }) => ({ host, baseline: bits, candidate: null }));
   if (pairs.length === 0) return null;
   const all = pairs.flatMap(({ baseline, candidate }) => (candidate === null ? [baseline] : [baseline, candidate]));
-  const low = Math.floor(Math.min(...all) * 2 - 0.2) / 2;
-  const high = Math.ceil(Math.max(...all) * 2 + 0.2) / 2;
+  const least = Math.min(...all);
+  const greatest = Math.max(...all);
+  const air = Math.max(0.04, (greatest - least) * 0.06);
+  const low = Math.floor((least - air) * 10) / 10;
+  const high = Math.ceil((greatest + air) * 10) / 10;
   const at = (value: number) => ((value - low) / (high - low)) * 100;
   const rows = pairs.map(({ host, baseline, candidate }) => ({
     host,
