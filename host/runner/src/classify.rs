@@ -110,11 +110,11 @@ pub(crate) fn failed(class: FailureClass, complaint: &str, last_words: &str) -> 
     let last_words = plain(last_words);
     let error = match (complaint, last_words.trim()) {
         ("", "") => "failed without a word".to_string(),
-        ("", words) => end_of(words, ERROR_BYTES_MAX).to_string(),
+        ("", words) => end_of(words, ERROR_BYTES_MAX).trim_start().to_string(),
         (complaint, "") => end_of(complaint, ERROR_BYTES_MAX).to_string(),
         (complaint, words) => {
             let room = ERROR_BYTES_MAX.saturating_sub(complaint.len() + 2);
-            format!("{complaint}:\n{}", end_of(words, room))
+            format!("{complaint}:\n{}", end_of(words, room).trim_start())
         }
     };
     ExitEnd::Failed { class, error }

@@ -22,8 +22,6 @@ use crate::runner::RunnerConfig;
 use crate::serving::inside;
 use crate::supervisor::PASSED_ENV;
 
-/// A supervisor that has not ended a run so long after the grace is killed.
-const STUCK_AFTER: Duration = Duration::from_secs(10);
 /// A report that has had no effect on what is wanted is told again.
 const REPORT_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
@@ -215,7 +213,7 @@ impl Followed {
             },
             Some(at) => {
                 let grace = Duration::from_millis(config.limits.grace_ms);
-                if at.elapsed() > grace * 2 + STUCK_AFTER {
+                if at.elapsed() > grace * 2 + config.stuck_after {
                     tracing::warn!(run = %self.token.run, "a supervisor is stuck and is killed");
                     supervisor.signal(libc::SIGKILL);
                 }

@@ -39,6 +39,8 @@ pub struct RunnerConfig {
     pub keep_bytes: u64,
     /// Pause between two looks at the runs under way.
     pub poll: Duration,
+    /// A supervisor that was asked to end its run, and has not done so this long after the grace, is killed; so is the run.
+    pub stuck_after: Duration,
     /// Models in service, if this runner is to look after them.
     pub service: Option<Arc<ModelService>>,
 }
@@ -57,6 +59,7 @@ impl RunnerConfig {
             keep_runs: 200,
             keep_bytes: 2 << 30,
             poll: Duration::from_millis(75),
+            stuck_after: Duration::from_secs(10),
             service: None,
         }
     }
@@ -231,12 +234,11 @@ const FORGOTTEN_MAX: usize = 10_000;
 
 impl Work {
     fn go_on(&mut self) {
+        // A run that was forgotten may make room for another attempt of the same number.
+        let mut has_forgotten = false;
         loop {
-            let pause = if self.runs.values().all(Followed::is_finished) {
-                IDLE
-            } else {
-                self.config.poll
-            };
+            let is_idle = self.runs.values().all(Followed::is_finished) && !has_forgotten;
+            let pause = if is_idle { IDLE } else { self.config.poll };
             let mut inbox = self.shared.wait(pause, |inbox| inbox.wants.is_some());
             if inbox.stop {
                 return;
@@ -255,7 +257,7 @@ impl Work {
             }
             self.compare(&wants);
             self.look();
-            self.forget_unwanted(&wants);
+            has_forgotten = self.forget_unwanted(&wants);
             if is_news {
                 self.sweep_models(&wants);
             }
@@ -372,7 +374,7 @@ impl Work {
     }
 
     /// A finished run that is no longer wanted has been taken by the coordinator. What viewers may ask for is kept for a while.
-    fn forget_unwanted(&mut self, wants: &Wants) {
+    fn forget_unwanted(&mut self, wants: &Wants) -> bool {
         let wanted: BTreeSet<AttemptToken> = wants.runs.iter().map(|wanted| wanted.run.token).collect();
         let done: Vec<RunId> = self
             .runs
@@ -381,7 +383,7 @@ impl Work {
             .map(|(id, _)| *id)
             .collect();
         if done.is_empty() {
-            return;
+            return false;
         }
         for run in done {
             let Some(followed) = self.runs.remove(&run) else { continue };
@@ -403,6 +405,7 @@ impl Work {
         if let Err(error) = self.delete_oldest() {
             tracing::warn!(%error, "old runs cannot be deleted");
         }
+        true
     }
 
     fn delete_oldest(&self) -> io::Result<()> {
