@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Each crate with the crates of ours that it may use. A crate that is not here may not exist: say first where it stands.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("pointsman-model", &[]),
     ("pointsman-coordinator", &["pointsman-model"]),
     ("pointsman-policy", &["pointsman-coordinator", "pointsman-model"]),
@@ -26,6 +26,8 @@ const ARROWS: [(&str, &[&str]); 9] = [
         ],
     ),
     ("xtask", &[]),
+    // Judges the program from outside: reads its journal and models, starts it as a process, links none of it.
+    ("pointsman-end-to-end", &["pointsman-coordinator", "pointsman-journal", "pointsman-trainer", "pointsman-model"]),
 ];
 
 /// The same for guests. They live behind the sandbox, so that only the purity check may see the host's crates.
