@@ -27,7 +27,10 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ),
     ("xtask", &[]),
     // Judges the program from outside: reads its journal and models, starts it as a process, links none of it.
-    ("pointsman-end-to-end", &["pointsman-coordinator", "pointsman-journal", "pointsman-trainer", "pointsman-model"]),
+    (
+        "pointsman-end-to-end",
+        &["pointsman-coordinator", "pointsman-journal", "pointsman-trainer", "pointsman-model"],
+    ),
 ];
 
 /// The same for guests. They live behind the sandbox, so that only the purity check may see the host's crates.

@@ -43,11 +43,13 @@ impl SourceSelection for HostDiverse {
 
     fn decide(context: &SelectionContext) -> Result<SelectionDecision, PolicyError> {
         let weights = Weights::read(&context.settings())?;
-        let mut scores = Scores::new(&TERMS);
+        let hosts = HostTerms::of(context, &weights);
+        let mut scores = Scores::with_capacity(&TERMS, context.candidates.len());
         let mut open: Vec<Open<'_>> = Vec::with_capacity(context.candidates.len());
         for candidate in context.candidates() {
-            let total = scores.row(&terms(context, &weights, candidate));
-            match blocking_rule(context, candidate) {
+            let host = candidate.host.and_then(|host| hosts.get(host as usize));
+            let total = scores.row(&terms(context, &weights, candidate, host));
+            match blocking_rule(context, candidate, host) {
                 Some(rule) => scores.block(candidate.index, rule),
                 None => open.push(Open { candidate, total }),
             }
@@ -94,14 +96,32 @@ struct Open<'a> {
     total: f64,
 }
 
+/// What all candidates of a host have in common.
+struct HostTerms {
+    recent: f64,
+    busy: f64,
+    at_cap: bool,
+}
+
+impl HostTerms {
+    /// In the order of the context's hosts. Hosts are few and candidates may be many.
+    fn of(context: &SelectionContext, weights: &Weights) -> Vec<HostTerms> {
+        let of_host = |host: u32| {
+            let running = context.load(host).map_or(0, |load| load.running);
+            // The last pick counts fully, the one before it half, the one before that a third.
+            let recent = context.picks_since(host).map_or(0.0, |picks| weights.recent / (picks as f64 + 1.0));
+            HostTerms {
+                recent: -recent,
+                busy: -weights.busy * f64::from(running.min(100)),
+                at_cap: running >= context.same_host_cap,
+            }
+        };
+        (0..context.hosts.len() as u32).map(of_host).collect()
+    }
+}
+
 /// In the order of [`TERMS`].
-fn terms(context: &SelectionContext, weights: &Weights, candidate: CandidateView<'_>) -> [f64; 6] {
-    let recent = match candidate.host.and_then(|host| context.picks_since(host)) {
-        // The last pick counts fully, the one before it half, the one before that a third.
-        Some(picks) => -weights.recent / (picks as f64 + 1.0),
-        None => 0.0,
-    };
-    let running = candidate.load().map_or(0, |load| load.running);
+fn terms(context: &SelectionContext, weights: &Weights, candidate: CandidateView<'_>, host: Option<&HostTerms>) -> [f64; 6] {
     let age_s = if candidate.age_s.is_finite() {
         candidate.age_s.max(0.0)
     } else {
@@ -112,8 +132,8 @@ fn terms(context: &SelectionContext, weights: &Weights, candidate: CandidateView
         if queue_goes_first(context, candidate) { QUEUE_FIRST } else { 0.0 },
         priority.clamp(-PRIORITY_TERM_MAX, PRIORITY_TERM_MAX),
         (age_s / weights.age_scale_s).min(AGE_TERM_MAX),
-        recent,
-        -weights.busy * f64::from(running.min(100)),
+        host.map_or(0.0, |host| host.recent),
+        host.map_or(0.0, |host| host.busy),
         -weights.failure * f64::from(candidate.attempts.min(20)),
     ]
 }
@@ -122,7 +142,7 @@ fn queue_goes_first(context: &SelectionContext, candidate: CandidateView<'_>) ->
     context.lane_mode == LaneMode::Hybrid && candidate.lane == Lane::Queue
 }
 
-fn blocking_rule(context: &SelectionContext, candidate: CandidateView<'_>) -> Option<&'static str> {
+fn blocking_rule(context: &SelectionContext, candidate: CandidateView<'_>, host: Option<&HostTerms>) -> Option<&'static str> {
     match (context.lane_mode, candidate.lane) {
         (LaneMode::QueuedOnly, Lane::Curriculum) | (LaneMode::AutomaticOnly, Lane::Queue) => return Some("lane_closed"),
         (LaneMode::Hybrid, Lane::Curriculum) if !context.curriculum_fallback => return Some("curriculum_fallback_off"),
@@ -131,11 +151,11 @@ fn blocking_rule(context: &SelectionContext, candidate: CandidateView<'_>) -> Op
     if context.lock.is_some() && candidate.host != context.lock {
         return Some("host_lock");
     }
-    let Some(host) = candidate.host else { return None };
-    let Some(load) = context.load(host) else {
-        return Some("host_unknown");
-    };
-    (load.running >= context.same_host_cap).then_some("same_host_cap")
+    match (candidate.host, host) {
+        (None, _) => None,
+        (Some(_), None) => Some("host_unknown"),
+        (Some(_), Some(host)) => host.at_cap.then_some("same_host_cap"),
+    }
 }
 
 /// The best, again and again: a pick makes its host busier and its other candidates less wanted.

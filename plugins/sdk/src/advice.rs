@@ -96,6 +96,14 @@ impl Scores {
         }
     }
 
+    /// The same, with room for so many candidates.
+    pub fn with_capacity(term_names: &[&str], candidates: usize) -> Scores {
+        let mut scores = Scores::new(term_names);
+        scores.totals.reserve_exact(candidates);
+        scores.terms.reserve_exact(candidates * term_names.len());
+        scores
+    }
+
     /// The next candidate's terms; their sum is its total, and is returned.
     pub fn row(&mut self, terms: &[f64]) -> f64 {
         assert_eq!(terms.len(), self.term_names.len(), "a row of scores has one value for each term");
