@@ -323,3 +323,144 @@ pub struct FieldError {
     pub pointer: String,
     pub detail: String,
 }
+
+/// `GET /api/v1/jobs`, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct JobList {
+    pub jobs: Vec<JobRow>,
+    /// To be handed back as `cursor` for the rows after these; none at the end.
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct SourceRow {
+    pub id: u64,
+    pub title: String,
+    pub host: Option<String>,
+    /// queue, curriculum
+    pub lane: String,
+    pub origin: String,
+    pub priority: i32,
+    /// pending, running, waiting, disabled, failed, done, given_up
+    pub status: String,
+    pub reason: Option<String>,
+    pub attempts: u32,
+    pub queued_at: u64,
+    pub retry_at: Option<u64>,
+    pub finished_at: Option<u64>,
+}
+
+/// `GET /api/v1/sources`, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct SourceList {
+    pub sources: Vec<SourceRow>,
+    pub next_cursor: Option<String>,
+}
+
+/// `GET /api/v1/decisions`, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct DecisionList {
+    pub decisions: Vec<DecisionRow>,
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct ModelRow {
+    pub tag: String,
+    pub parent: Option<String>,
+    pub run: u64,
+    pub digest: String,
+    pub bytes: u64,
+    pub made_at: u64,
+    pub host: Option<String>,
+    pub retired_at: Option<u64>,
+    pub live: bool,
+}
+
+/// A time at which another model went live, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct LiveChange {
+    pub seq: u64,
+    pub at: u64,
+    pub model: String,
+    pub before: Option<String>,
+    /// bootstrapped, applied, rolled_back
+    pub cause: String,
+    pub decision: Option<u64>,
+    pub actor: Option<String>,
+    pub reason: Option<String>,
+}
+
+/// `GET /api/v1/models`, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct ModelList {
+    pub models: Vec<ModelRow>,
+    pub next_cursor: Option<String>,
+    /// Which model was live when; newest first.
+    pub live: Vec<LiveChange>,
+}
+
+/// A time at which another policy version became the active one of its kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct Activation {
+    pub seq: u64,
+    pub at: u64,
+    pub kind: String,
+    pub generation: u32,
+    pub policy: String,
+    pub digest: String,
+    pub engine: String,
+    pub previous: Option<String>,
+    pub actor: String,
+    pub reason: String,
+    pub rolled_back: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct PolicySetting {
+    pub name: String,
+    pub help: String,
+    #[ts(type = "boolean | number | string")]
+    pub value: serde_json::Value,
+    #[ts(type = "boolean | number | string")]
+    pub default: serde_json::Value,
+    pub minimum: Option<f64>,
+    pub maximum: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct PolicyDetail {
+    pub card: PolicyCard,
+    pub settings: Vec<PolicySetting>,
+    pub fuel: u64,
+    pub deadline_ms: u32,
+    pub memory_bytes: u64,
+    pub code_bytes: u64,
+    /// Most recent first.
+    pub activations: Vec<Activation>,
+}
+
+/// `GET /api/v1/policies`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct PolicyList {
+    pub policies: Vec<PolicyDetail>,
+}
+
+/// Answer of `POST /api/v1/policies/check`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct PolicyCheck {
+    pub ok: bool,
+    pub kind: Option<String>,
+    pub policy: Option<String>,
+    pub digest: Option<String>,
+    pub summary: Option<String>,
+    pub problem: Option<PolicyProblem>,
+}
+
+/// Answer of a command.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct Done {
+    pub source: Option<u64>,
+    pub run: Option<u64>,
+    pub generation: Option<u32>,
+}

@@ -1,0 +1,100 @@
+//! A small HTTP client of the API, with errors that scripts can tell apart.
+
+use super::exit::Exit;
+use crate::wire::Problem;
+use serde_json::Value;
+use std::time::Duration;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_BYTES_MAX: u64 = 256 << 20;
+
+pub(crate) struct Client {
+    agent: ureq::Agent,
+    url: String,
+}
+
+impl Client {
+    pub(crate) fn new(url: &str) -> Client {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_WITHIN))
+            .timeout_global(Some(ANSWER_WITHIN))
+            // The host is on loopback: a proxy of the environment is not meant for it.
+            .proxy(None)
+            .build()
+            .new_agent();
+        Client { agent, url: url.trim_end_matches('/').to_string() }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn fetch(&self, path: &str) -> Result<Value, Exit> {
+        self.call("GET", path, None)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Exit> {
+        self.call("POST", path, Some(body))
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Value, Exit> {
+        self.call("PUT", path, Some(body))
+    }
+
+    /// A body as it is, for logs.
+    pub(crate) fn fetch_bytes(&self, path: &str) -> Result<Vec<u8>, Exit> {
+        self.bytes("GET", path, None)
+    }
+
+    fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Exit> {
+        let bytes = self.bytes(method, path, body)?;
+        serde_json::from_slice(&bytes).map_err(|error| Exit::failed(format!("{}{path} did not answer with JSON: {error}", self.url)))
+    }
+
+    fn bytes(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Vec<u8>, Exit> {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("x-pointsman-actor", "cli")
+            .header("content-type", "application/json")
+            .body(body.map(Value::to_string).unwrap_or_default())
+            .map_err(|error| Exit::usage(format!("'{}' is not a URL: {error}", self.url)))?;
+        let mut answer = self.agent.run(request).map_err(|error| match error {
+            ureq::Error::Timeout(_) => Exit::timed_out(format!("{} did not answer in time", self.url)),
+            ureq::Error::BadUri(text) => Exit::usage(format!("'{}' is not a URL: {text}", self.url)),
+            ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
+                Exit::unreachable(format!("no host answers at {}: {error}. Start one with `pointsman up`, or name it by --url", self.url))
+            }
+            other => Exit::failed(format!("{}{path}: {other}", self.url)),
+        })?;
+        let status = answer.status();
+        let bytes = answer
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_BYTES_MAX)
+            .read_to_vec()
+            .map_err(|error| Exit::failed(format!("{}{path}: {error}", self.url)))?;
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => Err(Exit::problem(problem)),
+            Err(_) => Err(Exit::failed(format!("{}{path} answered {status}", self.url))),
+        }
+    }
+}
+
+/// A text as one segment or value of a URL.
+pub(crate) fn url_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(byte as char);
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

@@ -1,0 +1,125 @@
+//! `pointsman policy`: check works without a host, the rest asks one.
+
+use super::client::Client;
+use super::exit::Exit;
+use super::text::{clock, printable, table};
+use super::watch::problem_line;
+use crate::http::PolicyUpload;
+use crate::policy_install::{Installer, Offer};
+use crate::wire::{PolicyCheck, PolicyList};
+use base64::Engine as _;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(crate) fn list(client: &Client, json: bool) -> Result<(), Exit> {
+    let answer = client.fetch("/api/v1/policies")?;
+    if json {
+        println!("{answer}");
+        return Ok(());
+    }
+    let list: PolicyList = serde_json::from_value(answer).map_err(|error| Exit::failed(format!("the host's answer has another shape: {error}")))?;
+    let rows: Vec<Vec<String>> = list
+        .policies
+        .iter()
+        .map(|detail| {
+            let card = &detail.card;
+            vec![
+                card.kind.clone(),
+                format!("{}@{}", card.name, card.version),
+                card.engine.clone(),
+                card.generation.to_string(),
+                card.decisions.to_string(),
+                card.faults.to_string(),
+                clock(card.since),
+                card.actor.clone(),
+                card.previous.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    table(&["kind", "policy", "engine", "generation", "decisions", "faults", "since", "by", "before it"], &rows);
+    for detail in &list.policies {
+        if let Some(problem) = &detail.card.problem {
+            println!("refused for {}: {}", detail.card.kind, printable(&problem_line(problem)));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn check(json: bool, file: &Path, settings: Option<&Path>) -> Result<ExitCode, Exit> {
+    let offer = read_offer(file, settings)?;
+    let answer = match Installer::check_offline(&offer) {
+        Ok(checked) => crate::http::accepted(&checked.description),
+        Err(problem) => crate::http::refused(problem),
+    };
+    print_check(json, &answer)
+}
+
+pub(crate) fn activate(client: &Client, json: bool, file: &Path, settings: Option<&Path>, reason: &str) -> Result<ExitCode, Exit> {
+    let upload = upload(file, settings, reason)?;
+    let checked = client.post("/api/v1/policies/check", &json!(upload))?;
+    let checked: PolicyCheck = serde_json::from_value(checked).map_err(|error| Exit::failed(format!("the host's answer has another shape: {error}")))?;
+    if !checked.ok {
+        return print_check(json, &checked);
+    }
+    let answer = client.post("/api/v1/policies/activate", &json!(upload))?;
+    if json {
+        println!("{answer}");
+    } else {
+        eprintln!("{} is generation {} of {}", checked.policy.unwrap_or_default(), answer["generation"], checked.kind.unwrap_or_default());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_check(json: bool, answer: &PolicyCheck) -> Result<ExitCode, Exit> {
+    if json {
+        println!("{}", json!(answer));
+    }
+    match &answer.problem {
+        Some(problem) => {
+            eprintln!("{}", printable(&problem_line(problem)));
+            Ok(ExitCode::from(Exit::NEGATIVE))
+        }
+        None => {
+            if !json {
+                println!(
+                    "{} is a {} policy ({}): {}",
+                    answer.policy.as_deref().unwrap_or_default(),
+                    answer.kind.as_deref().unwrap_or_default(),
+                    answer.digest.as_deref().map(|digest| &digest[..12.min(digest.len())]).unwrap_or_default(),
+                    printable(answer.summary.as_deref().unwrap_or_default())
+                );
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn read_settings(file: &Path, settings: Option<&Path>) -> Result<BTreeMap<String, serde_json::Value>, Exit> {
+    let path = match settings {
+        Some(path) => path.to_path_buf(),
+        None => crate::policy_watch::settings_file(file),
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && settings.is_none() => return Ok(BTreeMap::new()),
+        Err(error) => return Err(Exit::failed(format!("{} cannot be read: {error}", path.display()))),
+    };
+    serde_json::from_str(&text).map_err(|error| Exit::usage(format!("{} is not a JSON object of settings: {error}", path.display())))
+}
+
+fn upload(file: &Path, settings: Option<&Path>, reason: &str) -> Result<PolicyUpload, Exit> {
+    let code = std::fs::read(file).map_err(|error| Exit::failed(format!("{} cannot be read: {error}", file.display())))?;
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let (text, code_base64) = match String::from_utf8(code) {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(base64::engine::general_purpose::STANDARD.encode(error.as_bytes()))),
+    };
+    Ok(PolicyUpload { file: name, text, code_base64, settings: read_settings(file, settings)?, reason: reason.to_string() })
+}
+
+fn read_offer(file: &Path, settings: Option<&Path>) -> Result<Offer, Exit> {
+    let (offer, _) = upload(file, settings, "")?.offer().map_err(|error| Exit::problem(*error.0))?;
+    Ok(offer)
+}

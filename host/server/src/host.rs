@@ -1,0 +1,310 @@
+//! A host: everything put together, started and ended in order.
+
+use crate::clock::now_ms;
+use crate::driver::{Driver, Setup};
+use crate::health::Health;
+use crate::http::{self, Guard};
+use crate::hub::Hub;
+use crate::inbox::Inbox;
+use crate::policy_install::Installer;
+use crate::policy_watch::PolicyWatch;
+use crate::readers::Readers;
+use crate::standard::{StandardRequests, StandardThreads};
+use crate::view::Batch;
+use crate::wire::{Alert, Point};
+use crate::{recovery, shipped};
+use anyhow::Context as _;
+use pointsman_journal::{Journal, OpenOptions};
+use pointsman_model::command::Command;
+use pointsman_model::event::Event;
+use pointsman_model::protocol::{Phase, TrainerEvent};
+use pointsman_model::wants::Wants;
+use pointsman_policy::{Engines, Library};
+use pointsman_runner::{ModelService, Output, OutputKind, Report, RunEvent, Runner, RunnerConfig};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::{Semaphore, broadcast, watch};
+
+/// Completions answered at a time; the embedded model takes a core each.
+const COMPLETIONS_MAX: usize = 16;
+/// Batches that wait for a slow teller of stories.
+const EVENTS_WAITING: usize = 1_024;
+/// Time that open requests get at a shutdown.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    pub data: PathBuf,
+    pub listen: SocketAddr,
+    /// Watched for policies.
+    pub policies: Option<PathBuf>,
+    /// Program with the hidden subcommands `supervise` and `trainer`: this one, except in tests.
+    pub exe: PathBuf,
+    /// Variables that trainers get from the host's environment.
+    pub pass_env: Vec<String>,
+    /// Ask the candidate something while it is on trial, so that it is tried even where nobody asks.
+    pub probes: bool,
+    /// At the end, replay the whole journal and compare it with the state.
+    pub check_replay: bool,
+    pub journal: OpenOptions,
+}
+
+impl HostOptions {
+    pub fn new(data: impl Into<PathBuf>, listen: SocketAddr, exe: impl Into<PathBuf>) -> HostOptions {
+        HostOptions {
+            data: data.into(),
+            listen,
+            policies: None,
+            exe: exe.into(),
+            pass_env: Vec::new(),
+            probes: true,
+            check_replay: false,
+            journal: OpenOptions::default(),
+        }
+    }
+}
+
+/// What answers requests.
+pub struct Parts {
+    pub inbox: Inbox,
+    pub hub: Hub,
+    pub readers: Arc<Readers>,
+    pub policies: Arc<Installer>,
+    pub standard: Arc<StandardRequests>,
+    pub health: Arc<Health>,
+    pub data: PathBuf,
+    pub completions: Arc<Semaphore>,
+    /// Turns true when the host shuts down.
+    pub stopping: watch::Receiver<bool>,
+}
+
+/// A running host.
+pub struct Host {
+    pub address: SocketAddr,
+    pub parts: Arc<Parts>,
+    events: broadcast::Sender<Arc<Batch>>,
+    stop: watch::Sender<bool>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    driver: Driver,
+    runner: Arc<Runner>,
+    standard: StandardThreads,
+    watch: Option<PolicyWatch>,
+}
+
+pub fn journal_path(data: &Path) -> PathBuf {
+    data.join("journal.sqlite")
+}
+
+impl Host {
+    /// Starts everything. When this returns, requests are answered.
+    pub async fn start(options: HostOptions) -> anyhow::Result<Host> {
+        // The address first: a second host says so before it touches anything.
+        let listener = tokio::net::TcpListener::bind(options.listen)
+            .await
+            .with_context(|| format!("{} cannot be listened on; name another address by --listen", options.listen))?;
+        let address = listener.local_addr().context("ask for the address")?;
+        let (stop, stopping) = watch::channel(false);
+        let started = tokio::task::spawn_blocking(move || start_parts(options, stopping)).await.context("start the host")??;
+        let Started { parts, events, driver, runner, standard, watch } = started;
+        let mut ended = stop.subscribe();
+        let router = http::router(parts.clone(), Guard::for_address(address));
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router)
+                .with_graceful_shutdown(async move {
+                    // An error says that the host is gone, which is the same.
+                    let _ = ended.wait_for(|stopping| *stopping).await;
+                })
+                .await
+        });
+        Ok(Host { address, parts, events, stop, server, driver, runner, standard, watch })
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Entries of the journal as they become true. A reader that is too slow misses some.
+    pub fn events(&self) -> broadcast::Receiver<Arc<Batch>> {
+        self.events.subscribe()
+    }
+
+    /// Ends in order: no new requests, what was asked is done, a snapshot is written. Runs under way go on; the next start finds them.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let Host { address: _, parts, events: _, stop, server, driver, runner, standard, watch } = self;
+        stop.send_replace(true);
+        // Viewers close by themselves; a request that takes long is cut off.
+        let mut server = server;
+        if tokio::time::timeout(GOODBYE, &mut server).await.is_err() {
+            server.abort();
+        }
+        let hub = parts.hub.clone();
+        tokio::task::spawn_blocking(move || {
+            drop(watch);
+            standard.stop();
+            let ended = driver.stop();
+            drop(runner);
+            hub.stop();
+            ended
+        })
+        .await
+        .context("end the host")?
+    }
+}
+
+struct Started {
+    parts: Arc<Parts>,
+    events: broadcast::Sender<Arc<Batch>>,
+    driver: Driver,
+    runner: Arc<Runner>,
+    standard: StandardThreads,
+    watch: Option<PolicyWatch>,
+}
+
+fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow::Result<Started> {
+    let HostOptions { data, listen: _, policies, exe, pass_env, probes, check_replay, journal } = options;
+    std::fs::create_dir_all(&data).with_context(|| format!("the data directory {} cannot be made", data.display()))?;
+    let data = data.canonicalize().with_context(|| format!("find {}", data.display()))?;
+    let journal = Journal::open(journal_path(&data), journal)?;
+    let reader = journal.reader()?;
+    let restored = recovery::restore(&reader)?;
+    let mut view = recovery::view(&reader, restored.last_seq)?;
+    let hub = Hub::start(epoch(), view.dashboard(restored.coordinator.state()));
+    let readers = Arc::new(Readers::new(journal.path().to_path_buf()));
+    let library = match Library::with_cache(&data.join("cache")) {
+        Ok(library) => library,
+        Err(error) => {
+            tracing::warn!("compiled policies are not kept: {error}");
+            Library::new()
+        }
+    };
+    let health = Arc::new(Health::default());
+    let (events, _) = broadcast::channel(EVENTS_WAITING);
+
+    // The runner reports to the driver and the driver tells the runner: the second arrow is set once both are there.
+    let runner_slot: Arc<OnceLock<Arc<Runner>>> = Arc::default();
+    let told = runner_slot.clone();
+    let driver = Driver::start(Setup {
+        journal,
+        reader,
+        restored,
+        view,
+        policies: Box::new(Engines::new(library.clone())),
+        hub: hub.clone(),
+        on_wants: Box::new(move |wants: Wants| {
+            if let Some(runner) = told.get() {
+                runner.reconcile(&wants);
+            }
+        }),
+        events: events.clone(),
+        health: health.clone(),
+        check_replay,
+    })?;
+    let inbox = driver.inbox.clone();
+    let installer = Arc::new(Installer::new(library, inbox.clone(), readers.clone()));
+
+    // Recorded policies are loaded before anything is decided.
+    for not_loaded in installer.load_recorded()? {
+        let text = format!("{} cannot be loaded, so a fallback decides: {}", not_loaded.policy, not_loaded.reason);
+        tracing::warn!("{text}");
+        hub.alert(
+            &format!("0-not-loaded-{}", not_loaded.policy),
+            Some(Alert {
+                level: "error".to_string(),
+                code: "policy_not_loaded".to_string(),
+                text,
+                fix: Some(format!("Activate a policy for {} again: `pointsman policy activate FILE`.", not_loaded.kind)),
+            }),
+        );
+    }
+    inbox.send_blocking(Command::StartHost { version: env!("CARGO_PKG_VERSION").to_string() }, Vec::new()).context("start the host")?;
+    for (number, alert) in shipped::activate_where_none(&installer).context("activate the shipped policies")?.into_iter().enumerate() {
+        tracing::warn!("{}", alert.text);
+        hub.alert(&format!("2-shipped-{number}"), Some(alert));
+    }
+
+    let service = Arc::new(ModelService::new(&data));
+    let mut config = RunnerConfig::new(&data, &exe);
+    config.pass_env = pass_env;
+    config.service = Some(service.clone());
+    let reports = inbox.clone();
+    let runner = Arc::new(Runner::new(
+        config,
+        Box::new(move |report| {
+            reports.report(match report {
+                Report::Started { token } => Command::ReportStarted { token },
+                Report::Finished { token, report } => Command::ReportFinished { token, report },
+            });
+        }),
+    )?);
+    let viewers = hub.clone();
+    runner.subscribe(move |outputs| show(&viewers, outputs));
+    let _ = runner_slot.set(runner.clone());
+    // What was wanted before the runner was there.
+    inbox.refresh();
+
+    reload_after_roll_backs(events.subscribe(), installer.clone())?;
+    let standard = StandardRequests::new(service, probes);
+    let threads = standard.start(inbox.clone(), hub.clone())?;
+    let watch = match policies {
+        Some(directory) => Some(PolicyWatch::start(directory, installer.clone(), hub.clone())?),
+        None => None,
+    };
+    let completions = Arc::new(Semaphore::new(COMPLETIONS_MAX));
+    let parts = Arc::new(Parts { inbox, hub, readers, policies: installer, standard, health, data, completions, stopping });
+    Ok(Started { parts, events, driver, runner, standard: threads, watch })
+}
+
+/// What runs put out, as viewers see it.
+fn show(hub: &Hub, outputs: &[Output]) {
+    for Output { run, kind } in outputs {
+        match kind {
+            OutputKind::Samples(samples) => {
+                let points: Vec<Point> = samples.iter().map(|sample| http::point(sample.step, sample.loss, sample.eval_loss)).collect();
+                hub.points(run.0, &points);
+            }
+            OutputKind::Event(line) => {
+                if let RunEvent::Event(TrainerEvent::Phase { phase }) = &line.event {
+                    hub.aside(|asides| match phase {
+                        Phase::Warming => {
+                            asides.warming.insert(run.0);
+                        }
+                        Phase::Running => {
+                            asides.warming.remove(&run.0);
+                        }
+                    });
+                }
+            }
+            // Log lines are read from the file by those who look at a run.
+            OutputKind::Log { .. } => {}
+        }
+    }
+}
+
+/// A breaker rolls back by itself; the version that becomes the last good one then must be loaded, too.
+fn reload_after_roll_backs(mut events: broadcast::Receiver<Arc<Batch>>, installer: Arc<Installer>) -> std::io::Result<()> {
+    std::thread::Builder::new().name("policy-reload".into()).spawn(move || {
+        loop {
+            let rolled_back = match events.blocking_recv() {
+                Ok(batch) => batch.entries.iter().any(|entry| matches!(entry.event, Event::PolicyRolledBack { .. })),
+                // Among what was missed there may have been one.
+                Err(broadcast::error::RecvError::Lagged(_)) => true,
+                Err(broadcast::error::RecvError::Closed) => return,
+            };
+            if rolled_back && let Ok(not_loaded) = installer.load_recorded() {
+                for version in not_loaded {
+                    tracing::warn!("{} cannot be loaded: {}", version.policy, version.reason);
+                }
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Tells one start of the host from another.
+fn epoch() -> String {
+    let mark = format!("{}-{}", now_ms(), std::process::id());
+    blake3::hash(mark.as_bytes()).to_hex()[..16].to_string()
+}

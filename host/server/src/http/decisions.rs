@@ -1,0 +1,59 @@
+//! `/api/v1/decisions`: the ledger.
+
+use super::{App, Page, id, query};
+use crate::problem::ApiError;
+use crate::view::decision_row;
+use crate::wire::{DecisionDetail, DecisionList};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use pointsman_journal::DecisionFilter;
+use pointsman_model::context::Context;
+use pointsman_model::{DecisionId, ModelTag, RunId};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+pub(super) struct Filter {
+    kind: Option<String>,
+    run: Option<String>,
+    candidate: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<DecisionList>, ApiError> {
+    let Filter { kind, run, candidate, limit, cursor } = filter;
+    let page = Page::parse(limit.as_deref(), cursor.as_deref())?;
+    let kind = kind.map(|slug| super::kind(&slug)).transpose()?;
+    let run = run.map(|text| id(&text, "job")).transpose()?.map(RunId);
+    let filter = DecisionFilter { kind, run, candidate: candidate.map(ModelTag), policy: None, before: page.before.map(DecisionId), limit: page.limit };
+    let list = query(&app, "listing decisions", move |reader| {
+        let rows = reader.decisions(&filter)?;
+        let next_cursor = super::next_cursor(&rows, page, |row| row.id.0);
+        let mut decisions = Vec::with_capacity(rows.len());
+        for row in rows {
+            if let Some(record) = reader.decision(row.id)? {
+                decisions.push(decision_row(record.seq, record.at, &record.decision, record.context.as_deref()));
+            }
+        }
+        Ok(DecisionList { decisions, next_cursor })
+    })
+    .await?;
+    Ok(Json(list))
+}
+
+pub(super) async fn show(State(app): State<App>, Path(path): Path<String>) -> Result<Json<DecisionDetail>, ApiError> {
+    let id = DecisionId(id(&path, "decision")?);
+    let Some(record) = query(&app, "reading a decision", move |reader| reader.decision(id)).await? else {
+        return Err(ApiError::not_found("no_such_decision", format!("there is no decision {id}")));
+    };
+    let context = match record.context.as_deref().map(Context::decode) {
+        Some(Ok(context)) => serde_json::to_value(context).map_err(|error| ApiError::internal("showing a context", error))?,
+        Some(Err(error)) => Value::String(error.to_string()),
+        None => Value::Null,
+    };
+    let ruling = serde_json::to_value(&record.decision.ruling).map_err(|error| ApiError::internal("showing a ruling", error))?;
+    let context_digest = record.decision.context.to_string();
+    let row = decision_row(record.seq, record.at, &record.decision, record.context.as_deref());
+    Ok(Json(DecisionDetail { row, context, ruling, context_digest }))
+}

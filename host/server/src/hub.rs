@@ -1,0 +1,354 @@
+//! The hub: keeps the read model, turns changes into shared frames, and lets viewers come back where they left.
+//!
+//! One thread compares each new read model with the one before and writes the difference once, as text that all
+//! viewers share. The patches stand in one ring; a viewer is an index into it. It is woken, takes what waits and
+//! writes that with one flush. A viewer that falls behind the ring is told so by a gap and gets a fresh snapshot; it
+//! holds up nobody.
+//!
+//! Frames carry journal positions. What is not in the journal (alerts, the loss of a run under way, counts of this
+//! process) is laid over the read model here and sent as an *aside*: a patch whose `from` equals its `seq`, made of
+//! replacements only.
+
+use crate::patch;
+use crate::wire::{Alert, Dashboard, Frame, Point, PolicyProblem};
+use axum::extract::ws::Utf8Bytes;
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{broadcast, watch};
+
+/// Patches kept for viewers that come back.
+const RING_MAX: usize = 500;
+/// Frames of loss samples that wait for a slow viewer; the oldest are dropped, the page reads them again from the job.
+const SAMPLES_MAX: usize = 256;
+/// Points of one run that wait for the next frame.
+const POINTS_MAX: usize = 4096;
+/// Least time between two patches: 20 a second is as fast as a person sees.
+pub const PUBLISH_EVERY: Duration = Duration::from_millis(50);
+/// The name of the only read model.
+pub const MODEL: &str = "dashboard";
+
+/// What the read model shows beside the journal.
+#[derive(Clone, Debug, Default)]
+pub struct Asides {
+    /// By a key of the giver; the key's order is the order on the page.
+    pub alerts: BTreeMap<String, Alert>,
+    /// By kind: the generation that was active when the file was refused, and why it was.
+    pub problems: BTreeMap<String, (u32, PolicyProblem)>,
+    /// Steps and latest loss of runs under way.
+    pub live: BTreeMap<u64, (u64, Option<f64>)>,
+    /// Runs whose trainer says that it still warms up.
+    pub warming: std::collections::BTreeSet<u64>,
+    /// Standard requests answered, by model tag.
+    pub answered: BTreeMap<String, u64>,
+}
+
+/// Handle to the hub.
+#[derive(Clone)]
+pub struct Hub {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    epoch: String,
+    inner: Mutex<Inner>,
+    wake: Condvar,
+    version: watch::Sender<u64>,
+    samples: broadcast::Sender<Utf8Bytes>,
+}
+
+struct Inner {
+    // What was given and is not yet published.
+    given: Arc<Dashboard>,
+    asides: Asides,
+    dirty: bool,
+    points: BTreeMap<u64, Vec<Point>>,
+    stopping: bool,
+    // What is published.
+    seq: u64,
+    value: Arc<Value>,
+    snapshot: Option<Utf8Bytes>,
+    ring: VecDeque<Patch>,
+    /// Index of the ring's first patch since the start.
+    first: u64,
+    /// `from` of the patch last dropped from the ring.
+    dropped_from: Option<u64>,
+}
+
+struct Patch {
+    from: u64,
+    seq: u64,
+    text: Utf8Bytes,
+}
+
+/// A viewer's place: the index of the next patch it has not taken.
+#[derive(Debug)]
+pub struct Place {
+    next: u64,
+    seq: u64,
+}
+
+impl Hub {
+    /// Starts the hub's thread with the read model as it is.
+    pub fn start(epoch: String, first: Dashboard) -> Hub {
+        let first = Arc::new(first);
+        let value = Arc::new(to_value(&first));
+        let (version, _) = watch::channel(0);
+        let (samples, _) = broadcast::channel(SAMPLES_MAX);
+        let hub = Hub {
+            shared: Arc::new(Shared {
+                epoch,
+                inner: Mutex::new(Inner {
+                    seq: first.seq,
+                    given: first,
+                    asides: Asides::default(),
+                    dirty: false,
+                    points: BTreeMap::new(),
+                    stopping: false,
+                    value,
+                    snapshot: None,
+                    ring: VecDeque::new(),
+                    first: 0,
+                    dropped_from: None,
+                }),
+                wake: Condvar::new(),
+                version,
+                samples,
+            }),
+        };
+        let publisher = hub.clone();
+        std::thread::Builder::new().name("hub".into()).spawn(move || publisher.publish_until_stopped()).expect("a thread can be started");
+        hub
+    }
+
+    pub fn epoch(&self) -> &str {
+        &self.shared.epoch
+    }
+
+    /// From the driver: the read model after a batch. Never blocks for longer than a viewer takes to copy its frames' handles.
+    pub fn give(&self, dashboard: Dashboard) {
+        let mut inner = self.lock();
+        inner.given = Arc::new(dashboard);
+        inner.dirty = true;
+        drop(inner);
+        self.shared.wake.notify_one();
+    }
+
+    /// Changes what is shown beside the journal.
+    pub fn aside(&self, change: impl FnOnce(&mut Asides)) {
+        let mut inner = self.lock();
+        change(&mut inner.asides);
+        inner.dirty = true;
+        drop(inner);
+        self.shared.wake.notify_one();
+    }
+
+    /// Sets or clears one alert.
+    pub fn alert(&self, key: &str, alert: Option<Alert>) {
+        self.aside(|asides| match alert {
+            Some(alert) => {
+                asides.alerts.insert(key.to_string(), alert);
+            }
+            None => {
+                asides.alerts.remove(key);
+            }
+        });
+    }
+
+    /// New points of a run's loss curve.
+    pub fn points(&self, run: u64, points: &[Point]) {
+        let mut inner = self.lock();
+        let waiting = inner.points.entry(run).or_default();
+        let room = POINTS_MAX.saturating_sub(waiting.len());
+        waiting.extend(points.iter().take(room));
+        if let Some((step, loss, _)) = points.last() {
+            inner.asides.live.insert(run, (*step, *loss));
+            inner.dirty = true;
+        }
+        drop(inner);
+        self.shared.wake.notify_one();
+    }
+
+    /// The read model as it is published.
+    pub fn dashboard(&self) -> Arc<Value> {
+        self.lock().value.clone()
+    }
+
+    /// The read model as it was given last, with what is laid over it: at most one publication ahead of [`Hub::dashboard`].
+    pub fn latest(&self) -> Dashboard {
+        let inner = self.lock();
+        laid_over(&inner.given, &inner.asides)
+    }
+
+    /// First frames of a viewer, and its place. It resumes where `since` is a position of this epoch that the ring still holds.
+    pub fn join(&self, since: Option<(&str, u64)>) -> (Vec<Utf8Bytes>, Place) {
+        let mut inner = self.lock();
+        let hello = Frame::Hello { epoch: self.shared.epoch.clone(), version: env!("CARGO_PKG_VERSION").to_string(), seq: inner.seq };
+        let mut frames = vec![to_text(&hello)];
+        let end = inner.first + inner.ring.len() as u64;
+        let resumed = since.filter(|(epoch, _)| *epoch == self.shared.epoch).and_then(|(_, seq)| inner.index_of(seq).map(|next| (next, seq)));
+        let place = match resumed {
+            Some((next, seq)) => Place { next, seq },
+            None => {
+                frames.push(inner.snapshot());
+                Place { next: end, seq: inner.seq }
+            }
+        };
+        (frames, place)
+    }
+
+    /// What waits for a viewer: patches, or a gap and a snapshot where it fell behind the ring.
+    pub fn take(&self, place: &mut Place) -> Vec<Utf8Bytes> {
+        let mut inner = self.lock();
+        let end = inner.first + inner.ring.len() as u64;
+        let frames = if place.next < inner.first {
+            let gap = Frame::Gap { from: place.seq, to: inner.seq };
+            vec![to_text(&gap), inner.snapshot()]
+        } else {
+            inner.ring.iter().skip((place.next - inner.first) as usize).map(|patch| patch.text.clone()).collect()
+        };
+        *place = Place { next: end, seq: inner.seq };
+        frames
+    }
+
+    /// Told at each publication.
+    pub fn versions(&self) -> watch::Receiver<u64> {
+        self.shared.version.subscribe()
+    }
+
+    /// Frames with loss samples.
+    pub fn samples(&self) -> broadcast::Receiver<Utf8Bytes> {
+        self.shared.samples.subscribe()
+    }
+
+    pub fn stop(&self) {
+        self.lock().stopping = true;
+        self.shared.wake.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish_until_stopped(&self) {
+        loop {
+            let mut inner = self.lock();
+            while !inner.dirty && inner.points.is_empty() && !inner.stopping {
+                inner = self.shared.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            }
+            if inner.stopping && !inner.dirty && inner.points.is_empty() {
+                return;
+            }
+            let started = Instant::now();
+            let points = std::mem::take(&mut inner.points);
+            let work = std::mem::take(&mut inner.dirty).then(|| {
+                drop_what_is_over(&mut inner);
+                (inner.given.clone(), inner.asides.clone(), inner.value.clone(), inner.seq)
+            });
+            drop(inner);
+            for (run, points) in points {
+                // An error says only that nobody listens.
+                let _ = self.shared.samples.send(to_text(&Frame::Samples { run, points }));
+            }
+            if let Some((given, asides, old, from)) = work {
+                self.publish(&laid_over(&given, &asides), &old, from);
+            }
+            std::thread::sleep(PUBLISH_EVERY.saturating_sub(started.elapsed()));
+        }
+    }
+
+    fn publish(&self, dashboard: &Dashboard, old: &Value, from: u64) {
+        let seq = dashboard.seq;
+        let value = to_value(dashboard);
+        let operations = patch::diff(old, &value, from == seq);
+        if operations.is_empty() {
+            return;
+        }
+        let text = to_text(&Frame::Patch { model: MODEL.to_string(), from, seq, patch: Value::Array(operations) });
+        let mut inner = self.lock();
+        inner.seq = seq;
+        inner.value = Arc::new(value);
+        inner.snapshot = None;
+        inner.ring.push_back(Patch { from, seq, text });
+        if inner.ring.len() > RING_MAX {
+            inner.dropped_from = inner.ring.pop_front().map(|patch| patch.from);
+            inner.first += 1;
+        }
+        drop(inner);
+        self.shared.version.send_modify(|version| *version += 1);
+    }
+}
+
+impl Inner {
+    fn snapshot(&mut self) -> Utf8Bytes {
+        let (seq, value) = (self.seq, &self.value);
+        self.snapshot
+            .get_or_insert_with(|| {
+                // Written by hand around the value: it need not be turned back into a `Dashboard` first.
+                format!(r#"{{"type":"snapshot","model":"{MODEL}","seq":{seq},"state":{value}}}"#).into()
+            })
+            .clone()
+    }
+
+    /// Where a viewer at `seq` goes on; none if that cannot be told without a gap.
+    fn index_of(&self, seq: u64) -> Option<u64> {
+        if self.dropped_from == Some(seq) {
+            return None;
+        }
+        match self.ring.iter().position(|patch| patch.from == seq) {
+            Some(at) => Some(self.first + at as u64),
+            None => {
+                let end = self.first + self.ring.len() as u64;
+                (seq == self.seq && self.ring.back().is_none_or(|patch| patch.seq == seq)).then_some(end)
+            }
+        }
+    }
+}
+
+/// Facts of the past that need not be laid over any more.
+fn drop_what_is_over(inner: &mut Inner) {
+    let Inner { given, asides, .. } = inner;
+    let under_way = |run: &u64| given.jobs.iter().any(|job| job.id == *run && job.finished_at.is_none()) || given.jobs.first().is_none_or(|job| job.id < *run);
+    asides.live.retain(|run, _| under_way(run));
+    asides.warming.retain(|run| under_way(run));
+    asides.problems.retain(|kind, (generation, _)| given.policies.iter().any(|card| card.kind == *kind && card.generation <= *generation));
+}
+
+fn laid_over(given: &Dashboard, asides: &Asides) -> Dashboard {
+    let mut dashboard = given.clone();
+    let Asides { alerts, problems, live, warming, answered } = asides;
+    for job in dashboard.jobs.iter_mut().filter(|job| job.finished_at.is_none()) {
+        if let Some((step, loss)) = live.get(&job.id) {
+            job.steps = Some(u32::try_from(*step).unwrap_or(u32::MAX));
+            job.loss = loss.or(job.loss);
+        }
+        if job.status_slug == "running" && warming.contains(&job.id) {
+            job.status_slug = "warming".to_string();
+            job.status_label = pointsman_model::run::RunStatus::Warming.label().to_string();
+        }
+    }
+    for card in &mut dashboard.policies {
+        card.problem = problems.get(&card.kind).filter(|(generation, _)| card.generation <= *generation).map(|(_, problem)| problem.clone());
+    }
+    if let Some(active) = &mut dashboard.active {
+        active.answered = answered.get(&active.tag).copied().unwrap_or(0);
+    }
+    let mut all: Vec<Alert> = alerts.values().cloned().collect();
+    all.append(&mut dashboard.alerts);
+    all.sort_by_key(|alert| match alert.level.as_str() {
+        "error" => 0,
+        "warning" => 1,
+        _ => 2,
+    });
+    dashboard.alerts = all;
+    dashboard
+}
+
+fn to_value(dashboard: &Dashboard) -> Value {
+    serde_json::to_value(dashboard).expect("the read model is plain data")
+}
+
+fn to_text(frame: &Frame) -> Utf8Bytes {
+    serde_json::to_string(frame).expect("a frame is plain data").into()
+}

@@ -1,0 +1,38 @@
+//! The host: the one process that runs the coordinator, keeps the journal, answers HTTP and shows the page.
+//!
+//! | look at | for |
+//! | --- | --- |
+//! | [`driver`] | the thread that owns the state; its order is the promise: append, then tell |
+//! | [`inbox`] | how commands reach it |
+//! | [`recovery`] | from the journal to a state |
+//! | [`view`], [`hub`] | the read model of the first screen, and the frames that viewers share |
+//! | [`http`] | the API, the live stream and the page |
+//! | [`policy_install`], [`policy_watch`], [`shipped`] | the way of a policy into service |
+//! | [`standard`] | standard requests, and what they tell about a candidate |
+//! | [`host`] | all of it started and ended in order |
+//! | [`cli`] | the command line; [`story`] and [`demo`] are what `up` tells and shows |
+//! | [`wire`] | the shapes that the page and the command line see |
+//!
+//! Absent on purpose: deciding (the coordinator and the policies do), processes and files of runs (the runner's), and
+//! any other address than loopback, until there are tokens.
+
+pub mod cli;
+mod clock;
+pub mod demo;
+pub mod driver;
+pub mod health;
+pub mod host;
+pub mod http;
+pub mod hub;
+pub mod inbox;
+pub mod patch;
+pub mod policy_install;
+pub mod policy_watch;
+pub mod problem;
+pub mod readers;
+pub mod recovery;
+pub mod shipped;
+pub mod standard;
+pub mod story;
+pub mod view;
+pub mod wire;

@@ -1,0 +1,58 @@
+//! The policies that come with the program.
+
+use crate::policy_install::{Installer, Offer};
+use crate::wire::Alert;
+use pointsman_model::Actor;
+use pointsman_model::policy::PolicyKind;
+
+include!(concat!(env!("OUT_DIR"), "/components.rs"));
+include!(concat!(env!("OUT_DIR"), "/scripts.rs"));
+
+/// What serves a kind until somebody else is put in its place: the first of these that is embedded and passes the checks.
+fn preferred(kind: PolicyKind) -> &'static [&'static str] {
+    match kind {
+        PolicyKind::SourceSelection => &["host_diverse.wasm", "selection.rhai", "source_selection.rhai", "source-selection.rhai", "host_diverse.rhai"],
+        PolicyKind::PromotionGate => &["eprocess_gate.wasm", "gate.rhai", "promotion_gate.rhai", "promotion-gate.rhai", "eprocess_gate.rhai"],
+        PolicyKind::Retry => &["retry.rhai", "retry_backoff.wasm"],
+        PolicyKind::Curriculum => &["curriculum.rhai"],
+    }
+}
+
+/// Activates a shipped version of each kind that has none. Answers what a person should know.
+pub fn activate_where_none(installer: &Installer) -> Result<Vec<Alert>, crate::inbox::Rejected> {
+    let mut alerts = Vec::new();
+    for kind in installer.kinds_without_policy()? {
+        if let Some(alert) = activate(installer, kind)? {
+            alerts.push(alert);
+        }
+    }
+    Ok(alerts)
+}
+
+fn activate(installer: &Installer, kind: PolicyKind) -> Result<Option<Alert>, crate::inbox::Rejected> {
+    let mut refused = None;
+    for name in preferred(kind) {
+        let Some((file, code)) = COMPONENTS.iter().chain(SCRIPTS).find(|(file, _)| file == name) else { continue };
+        let offer = Offer { file: file.to_string(), code: code.to_vec(), settings: Vec::new() };
+        match installer.check(&offer) {
+            Ok(checked) if checked.description.kind == kind => {
+                installer.activate(checked, Actor::new("host"), "shipped with Pointsman".to_string())?;
+                let first_choice = preferred(kind)[0] == *name;
+                return Ok((!first_choice).then(|| alert(kind, &format!("{name} serves as {kind} policy: the component was not built"))));
+            }
+            Ok(checked) => refused = Some(format!("{name} is a {} policy", checked.description.kind)),
+            Err(problem) => refused = Some(format!("{name}: {}", problem.message)),
+        }
+    }
+    let why = refused.unwrap_or_else(|| "none is part of this build".to_string());
+    Ok(Some(alert(kind, &format!("The built-in fallback serves as {kind} policy ({why})"))))
+}
+
+fn alert(kind: PolicyKind, text: &str) -> Alert {
+    Alert {
+        level: "info".to_string(),
+        code: format!("no_shipped_policy_{kind}"),
+        text: format!("{text}."),
+        fix: Some("`make build` builds the shipped policies; or activate one of yours.".to_string()),
+    }
+}

@@ -1,0 +1,39 @@
+//! `web/src/wire.ts` is what `wire.rs` says. `POINTSMAN_UPDATE=1 cargo test -p pointsman --test wire_types` writes it anew.
+
+use pointsman::wire::*;
+use std::path::Path;
+use ts_rs::{Config, TS};
+
+fn generated() -> String {
+    let config = Config::new().with_large_int("number");
+    let mut text = String::from("// Generated from host/server/src/wire.rs by its test; do not edit.\n");
+    macro_rules! add {
+        ($($kind:ty),* $(,)?) => {$(
+            text.push('\n');
+            if let Some(docs) = <$kind as TS>::docs() {
+                text.push_str(&docs);
+            }
+            text.push_str("export ");
+            text.push_str(&<$kind as TS>::decl(&config));
+            text.push('\n');
+        )*};
+    }
+    add!(
+        Dashboard, TrainingState, Stage, Window, Totals, HostBits, ModelCard, HostComparison, CandidateCard, Apply, PolicyCard, PolicyProblem,
+        JobRow, DecisionRow, ReasonRow, DeclinedRow, Alert, DecisionDetail, JobDetail, Frame, Problem, FieldError, JobList, SourceRow, SourceList,
+        DecisionList, ModelRow, LiveChange, ModelList, Activation, PolicySetting, PolicyDetail, PolicyList, PolicyCheck, Done,
+    );
+    text.push_str("\n/** A point of a loss curve: step, training loss, held-out loss. */\nexport type Point = [number, number | null, number | null];\n");
+    text
+}
+
+#[test]
+fn the_types_of_the_page_are_those_of_the_host() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/src/wire.ts");
+    let generated = generated();
+    if std::env::var_os("POINTSMAN_UPDATE").is_some() {
+        std::fs::write(&path, &generated).expect("web/src can be written");
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(there == generated, "web/src/wire.ts is stale: run POINTSMAN_UPDATE=1 cargo test --release -p pointsman --test wire_types");
+}
