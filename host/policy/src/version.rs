@@ -134,7 +134,7 @@ impl Program {
 }
 
 /// Names code, settings and limits together. Each part is written with its length, so that no two versions share bytes.
-pub(crate) fn digest(engine: EngineKind, kind: PolicyKind, code: Digest, settings: &[Setting], limits: PolicyLimits) -> Digest {
+pub fn digest(engine: EngineKind, kind: PolicyKind, code: Digest, settings: &[Setting], limits: PolicyLimits) -> Digest {
     let mut hasher = blake3::Hasher::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());

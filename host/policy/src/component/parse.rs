@@ -1,7 +1,7 @@
 //! What is refused before anything is compiled: core modules and imports of a world that policies do not have.
 
 use crate::problem::{PolicyProblem, ProblemCode, Stage};
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, TypeBounds};
 
 /// Interfaces of the contract that a component may name. All but `log` hold types only.
 const INTERFACES: [&str; 6] = [
@@ -39,8 +39,11 @@ pub(super) fn check(file: &str, code: &[u8]) -> Result<(), PolicyProblem> {
             Payload::End(_) => depth -= 1,
             Payload::ComponentImportSection(imports) if depth == 0 => {
                 for import in imports {
-                    let name = import.map_err(malformed)?.name.name;
-                    if !is_ours(name) {
+                    let import = import.map_err(malformed)?;
+                    let name = import.name.name;
+                    // A world that uses the contract's types names them again as imports; a name of a type can do nothing.
+                    let only_a_name = matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_)));
+                    if !only_a_name && !is_ours(name) {
                         return Err(refuse(
                             ProblemCode::RefusedImport,
                             format!("it imports '{name}', which policies do not have"),

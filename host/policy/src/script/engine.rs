@@ -2,7 +2,7 @@
 
 use super::{context, functions, meter};
 use pointsman_model::policy::{FUEL_PER_RHAI_OPERATION, PolicyLimits};
-use rhai::{Engine, OptimizationLevel};
+use rhai::{Engine, OptimizationLevel, Token};
 
 const CALL_LEVELS_MAX: usize = 32;
 /// (32, 16) refuses an ordinary policy of 15 lines.
@@ -32,6 +32,11 @@ pub(super) fn engine(limits: PolicyLimits) -> Engine {
         .disable_symbol("Fn")
         .disable_symbol("call")
         .disable_symbol("curry")
+        // Reserved by the language for nothing; the settings of a description need the word.
+        .on_parse_token(|token, _, _| match token {
+            Token::Reserved(word) if *word == "default" => Token::Identifier(word),
+            other => other,
+        })
         .on_progress(meter::on_progress);
     limit_operations(&mut engine, limits);
     functions::register(&mut engine);

@@ -1,0 +1,466 @@
+//! Rhai scripts: mistakes are told with line, column and cure; hostile ones are contained under their class.
+
+mod support;
+
+use pointsman_coordinator::Policies;
+use pointsman_model::context::Context;
+use pointsman_model::decision::*;
+use pointsman_model::policy::*;
+use pointsman_policy::{Engines, Library, PolicyProblem, PolicySource, ProblemCode, Stage, canned_context};
+use support::*;
+
+fn retry_script(decide: &str) -> String {
+    format!(
+        "fn describe() {{ #{{ name: \"test\", version: \"1\", kind: \"retry\", settings: [#{{ name: \"wait_ms\", default: 5.0 }}] }} }}\n{decide}\n"
+    )
+}
+
+fn contained(decide: &str, class: FaultClass, detail: &str) {
+    contained_within(decide, PolicyLimits::default(), class, detail);
+}
+
+fn contained_within(decide: &str, limits: PolicyLimits, class: FaultClass, detail: &str) {
+    let library = Library::new();
+    let hostile = load_unasked(
+        &library,
+        EngineKind::Rhai,
+        PolicyKind::Retry,
+        retry_script(decide).as_bytes(),
+        limits,
+    );
+    let plain = install(&library, "plain.rhai", retry_script("fn decide(ctx) { #{ verdict: \"give_up\" } }"));
+    let before = cpu_ms();
+    let fault = ask(&library, &hostile, &canned_context(PolicyKind::Retry)).expect_err(decide);
+    let took = cpu_ms() - before;
+    assert_eq!(fault.class, class, "{decide}: {}", fault.detail);
+    assert!(fault.detail.contains(detail), "{decide}: {}", fault.detail);
+    assert!(fault.detail.len() <= FAULT_DETAIL_BYTES_MAX);
+    assert!(took < 100.0, "{decide} took {took} ms of CPU time");
+    let answer = ask(&library, &plain.policy, &question(&plain)).expect("the next decision is unharmed");
+    assert_eq!(answer.verdict, Verdict::Retry(RetryVerdict::GiveUp));
+}
+
+#[test]
+fn loops_end_by_fuel_and_cannot_catch_it() {
+    contained("fn decide(ctx) { loop {} }", FaultClass::Fuel, "2:");
+    contained("fn decide(ctx) { loop { try { loop {} } catch { } } }", FaultClass::Fuel, "fuel");
+    contained("fn decide(ctx) { let x = 0; while true { x += 1; } }", FaultClass::Fuel, "fuel");
+    contained("fn decide(ctx) { for i in 0..9223372036854775807 { } }", FaultClass::Fuel, "fuel");
+}
+
+#[test]
+fn with_fuel_to_spare_they_end_by_their_cpu_time() {
+    let limits = PolicyLimits {
+        fuel: u64::MAX,
+        deadline_ms: 20,
+        ..PolicyLimits::default()
+    };
+    contained_within("fn decide(ctx) { loop {} }", limits, FaultClass::Deadline, "deadline");
+}
+
+#[test]
+fn recursion_ends() {
+    contained(
+        "fn decide(ctx) { f(1) }\nfn f(n) { f(n + 1) + 1 }",
+        FaultClass::Trap,
+        "nested too deeply",
+    );
+    contained(
+        "fn decide(ctx) { f(1) }\nfn f(n) { g(n) }\nfn g(n) { f(n) }",
+        FaultClass::Trap,
+        "nested too deeply",
+    );
+}
+
+/// Each level of calls holds an expression as deep as may be: the native stack must be enough, also a thread's 2 MiB.
+#[test]
+fn the_deepest_script_fits_into_a_thread_s_stack() {
+    let nested = |open: &str, inner: &str, close: &str, depth: usize| format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
+    for (open, close, depth) in [
+        ("(1 + ", ")", 60),
+        ("[", "]", 60),
+        ("(if true { ", " } else { 0 })", 25),
+        ("max(1, ", ")", 60),
+        ("#{ a: ", " }", 60),
+    ] {
+        let body = (1..=depth)
+            .rev()
+            .map(|depth| {
+                format!(
+                    "fn decide(ctx) {{ f(1) }}\nfn f(n) {{ let x = {}; x }}",
+                    nested(open, "f(n + 1)", close, depth)
+                )
+            })
+            .find(|body| {
+                check(
+                    "deep.rhai",
+                    retry_script(
+                        &body
+                            .replace("f(n + 1)", "1")
+                            .replace("f(1)", "#{ verdict: \"give_up\", extras: #{ x: 1 } }"),
+                    ),
+                )
+                .is_ok()
+            });
+        let Some(body) = body else {
+            panic!("no depth of {open} is accepted")
+        };
+        contained(&body, FaultClass::Trap, "nested too deeply");
+    }
+}
+
+#[test]
+fn sizes_are_held() {
+    contained(
+        "fn decide(ctx) { let s = \"0123456789\"; loop { s += s; } }",
+        FaultClass::Memory,
+        "string",
+    );
+    contained(
+        "fn decide(ctx) { let s = \"0123456789\"; loop { s = `${s}${s}`; } }",
+        FaultClass::Memory,
+        "string",
+    );
+    contained("fn decide(ctx) { let a = []; loop { a.push(1); } }", FaultClass::Memory, "array");
+    contained("fn decide(ctx) { let a = [1]; loop { a = [a, a]; } }", FaultClass::Memory, "array");
+    contained(
+        "fn decide(ctx) { let a = [1, 2]; loop { a.append(a); } }",
+        FaultClass::Memory,
+        "array",
+    );
+    contained(
+        "fn decide(ctx) { let m = #{}; let i = 0; loop { m[`k${i}`] = 1; i += 1; } }",
+        FaultClass::Memory,
+        "map",
+    );
+    contained("fn decide(ctx) { fill(1000000000, 1) }", FaultClass::Memory, "array");
+    contained(
+        "fn decide(ctx) { fill(4000, \"0123456789012345678901234567890123456789\") }",
+        FaultClass::Memory,
+        "array",
+    );
+}
+
+#[test]
+fn numbers_and_lists_at_their_edges_are_faults_and_not_panics() {
+    contained("fn decide(ctx) { 9223372036854775807 + 1 }", FaultClass::Trap, "");
+    contained("fn decide(ctx) { 1 / 0 }", FaultClass::Trap, "");
+    contained("fn decide(ctx) { 1 << 1000 }", FaultClass::InvalidOutput, "");
+    contained("fn decide(ctx) { (0.0 / 0.0).to_int() }", FaultClass::Trap, "no integer");
+    contained("fn decide(ctx) { [1][5] }", FaultClass::Trap, "");
+    contained(
+        "fn decide(ctx) { #{ verdict: #{ retry: 1.0 / 0.0 } } }",
+        FaultClass::InvalidOutput,
+        "verdict.retry",
+    );
+    contained(
+        "fn decide(ctx) { #{ verdict: \"give_up\", reasons: [#{ code: \"c\", value: 0.0 / 0.0 }] } }",
+        FaultClass::InvalidOutput,
+        "reason 0: value is not a finite number",
+    );
+    contained(
+        "fn decide(ctx) { #{ verdict: \"give_up\", reasons: fill(33, 1) } }",
+        FaultClass::InvalidOutput,
+        "reasons",
+    );
+    contained("fn decide(ctx) { throw \"not today\" }", FaultClass::Declined, "not today");
+    contained(
+        "fn decide(ctx) { let s = \"0123456789\"; for i in 0..12 { s += s; } throw s }",
+        FaultClass::Declined,
+        "0123",
+    );
+    contained("fn decide(ctx) { loop { log(\"x\"); } }", FaultClass::Trap, "logged more than");
+}
+
+#[test]
+fn mistakes_are_told_with_place_and_cure() {
+    let check = |decide: &str, code: ProblemCode, place: (u32, u32), text: &str, fix: &str| {
+        let found = problem("retry.rhai", retry_script(decide));
+        assert_eq!(found.code, code, "{found}");
+        assert_eq!((found.line, found.column), (Some(place.0), Some(place.1)), "{found}");
+        assert!(found.to_string().contains(text), "{found}");
+        assert!(found.fix.as_deref().unwrap_or_default().contains(fix), "{found}");
+        assert!(
+            found
+                .to_string()
+                .starts_with(&format!("{code} retry.rhai:{}:{} ", place.0, place.1)),
+            "{found}"
+        );
+    };
+    check(
+        "fn decide(ctx) {\n    if ctx.atempt > 3 { return #{ verdict: \"give_up\" }; }\n    #{ verdict: \"give_up\" }\n}",
+        ProblemCode::UnknownField,
+        (3, 12),
+        "'atempt' is not a field",
+        "'attempt'",
+    );
+    check(
+        "fn decide(ctx) { #{ verdict: #{ retry: ctx.settings.wait_mss } } }",
+        ProblemCode::UnknownField,
+        (2, 53),
+        "wait_mss",
+        "'wait_ms'",
+    );
+    check(
+        "fn decide(ctx) { #{ verdict: #{ retry: flor(1.5) } } }",
+        ProblemCode::UnknownFunction,
+        (2, 40),
+        "'flor'",
+        "'floor'",
+    );
+    check(
+        "fn decide(ctx) { let delay = 1; #{ verdict: #{ retry: dealy } } }",
+        ProblemCode::UnknownVariable,
+        (2, 55),
+        "'dealy'",
+        "'delay'",
+    );
+    check("fn decide(ctx) { #{ verdict: }", ProblemCode::Syntax, (2, 30), "", "");
+    check(
+        "fn decide(ctx) { sleep(60); }",
+        ProblemCode::UnknownFunction,
+        (2, 18),
+        "'sleep'",
+        "",
+    );
+    check(
+        "fn decide(ctx) { timestamp(); }",
+        ProblemCode::UnknownFunction,
+        (2, 18),
+        "'timestamp'",
+        "ctx.now_ms",
+    );
+    check(
+        "fn decide(ctx) { print(1); }",
+        ProblemCode::UnknownFunction,
+        (2, 18),
+        "'print'",
+        "log(text)",
+    );
+    check(
+        "fn decide(ctx) { \"a\".replace(\"a\", \"b\"); }",
+        ProblemCode::UnknownFunction,
+        (2, 22),
+        "'replace'",
+        "",
+    );
+    check("fn decide(ctx) { eval(\"1\") }", ProblemCode::Forbidden, (2, 18), "eval", "");
+    check(
+        "import \"/etc/passwd\" as x; fn decide(ctx) { 1 }",
+        ProblemCode::Forbidden,
+        (2, 1),
+        "import",
+        "",
+    );
+    check(
+        "let x = 1; fn decide(ctx) { 1 }",
+        ProblemCode::Syntax,
+        (2, 1),
+        "outside functions",
+        "into a function",
+    );
+    check(
+        "fn decide(ctx) { #{ verdict: \"giveup\" } }",
+        ProblemCode::SelfTestFailed,
+        (0, 0),
+        "",
+        "",
+    );
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let found = problem("a.rhai", "fn decide(ctx) { 1 }");
+    assert_eq!(found.code, ProblemCode::MissingFunction);
+    assert!(found.to_string().contains("fn describe()"), "{found}");
+    let found = problem(
+        "a.rhai",
+        "fn describe() { #{ name: \"a\", version: \"1\", kind: \"retyr\" } } fn decide(ctx) { 1 }",
+    );
+    assert_eq!((found.code, found.stage), (ProblemCode::DescribeFailed, Stage::Describe));
+    assert!(found.to_string().contains("kind is 'retyr'"), "{found}");
+    let found = problem(
+        "a.rhai",
+        "fn describe() { #{ name: \"a b\", version: \"1\", kind: \"retry\" } } fn decide(ctx) { 1 }",
+    );
+    assert_eq!(found.code, ProblemCode::BadDescription);
+    let found = problem("a.rhai", retry_script("fn decide(ctx) { #{ verdict: \"giveup\" } }"));
+    assert_eq!((found.code, found.stage), (ProblemCode::SelfTestFailed, Stage::SelfTest));
+    assert!(found.to_string().contains("\"give_up\""), "{found}");
+    assert_eq!(problem("a.rhai", b"\xff\xfe".to_vec()).code, ProblemCode::Syntax);
+    assert_eq!(problem("a.rhai", " ".repeat(65_537)).code, ProblemCode::TooLarge);
+}
+
+#[test]
+fn deep_and_long_scripts_are_refused_quickly() {
+    let plain = "fn decide(ctx) { #{ verdict: \"give_up\" } }\n";
+    let deep: Vec<String> = [
+        ("(", ")"),
+        ("[", "]"),
+        ("!", ""),
+        ("-", ""),
+        ("if true { ", " }"),
+        ("#{ a: ", " }"),
+        ("`${", "}`"),
+        ("1+(", ")"),
+    ]
+    .into_iter()
+    .flat_map(|(open, close)| [100, 1_000, 5_000].map(|depth| (open, close, depth)))
+    .map(|(open, close, depth)| format!("{plain}fn f() {{ {}1{} }}", open.repeat(depth), close.repeat(depth)))
+    .collect();
+    let long = [
+        format!(
+            "{plain}fn f() {{ {} }}",
+            (0..5_000).map(|n| format!("let v{n}=1;")).collect::<String>()
+        ),
+        format!(
+            "{plain}fn f({}) {{ 1 }}",
+            (0..9_000).map(|n| format!("a{n}")).collect::<Vec<_>>().join(",")
+        ),
+        format!("{plain}{}", (0..3_000).map(|n| format!("fn f{n}() {{}}\n")).collect::<String>()),
+        format!("{plain}fn f() {{ {} }}", "/*".repeat(30_000)),
+    ];
+    for script in deep.iter().chain(&long) {
+        let before = cpu_ms();
+        let result = check("deep.rhai", retry_script(script));
+        let took = cpu_ms() - before;
+        assert!(took < 2_000.0, "{:.60} took {took} ms", &script[plain.len()..]);
+        if let Err(problem) = result {
+            assert_eq!(problem.stage, Stage::Parse, "{problem}");
+        }
+    }
+}
+
+#[test]
+fn settings_are_checked_by_schema_and_by_the_script() {
+    let library = Library::new();
+    let check = |name: &str, value: f64| -> Result<PolicyDescription, PolicyProblem> {
+        let settings = vec![Setting {
+            name: name.into(),
+            value: Value::Number(value),
+        }];
+        let offered = PolicySource {
+            file: "retry.rhai".into(),
+            bytes: script("retry.rhai"),
+            settings,
+        };
+        library.check(offered, PolicyLimits::default()).map(|checked| checked.description)
+    };
+    let description = check("base_s", 7.0).expect("in bounds");
+    assert_eq!(
+        description.settings[0],
+        Setting {
+            name: "base_s".into(),
+            value: Value::Number(7.0)
+        }
+    );
+    assert_ne!(
+        description.policy.digest,
+        check("base_s", 8.0).expect("in bounds").policy.digest,
+        "other settings, other version"
+    );
+    assert_eq!(check("base_s", 0.0).expect_err("below").code, ProblemCode::BadSetting);
+    let found = check("bas_s", 1.0).expect_err("unknown");
+    assert!(found.to_string().ends_with("did you mean 'base_s'?"), "{found}");
+    let found = check("cap_s", 1.0).expect_err("the script objects");
+    assert_eq!((found.code, found.stage), (ProblemCode::SettingsRefused, Stage::Settings));
+    assert!(found.message.contains("below base_s"), "{found}");
+}
+
+#[test]
+fn a_script_may_ask_for_less_and_keeps_state() {
+    let code = "fn describe() { #{ name: \"s\", version: \"1\", kind: \"retry\", state_version: 3, limits: #{ fuel: 1000000, deadline_ms: 5000 } } }
+fn decide(ctx) { let n = if ctx.state == () { 0 } else { ctx.state.count }; #{ verdict: #{ retry: n }, state: #{ count: n + 1 } } }";
+    let library = Library::new();
+    let description = install(&library, "s.rhai", code);
+    assert_eq!(
+        description.limits,
+        PolicyLimits {
+            fuel: 1_000_000,
+            ..PolicyLimits::default()
+        }
+    );
+    assert_eq!(description.state_version, 3);
+    let mut context = question(&description);
+    for count in 0..3 {
+        let answer = ask(&library, &description.policy, &context).expect("it decides");
+        assert_eq!(answer.verdict, Verdict::Retry(RetryVerdict::Retry(count)));
+        context.frame_mut().state = answer.advice.state.expect("state");
+    }
+    context.frame_mut().state = b"{".to_vec();
+    let fault = ask(&library, &description.policy, &context).expect_err("damaged state");
+    assert_eq!(fault.class, FaultClass::Declined);
+}
+
+#[test]
+fn the_shipped_policies_decide_and_repeat_themselves() {
+    for name in ["retry.rhai", "source-selection.rhai", "curriculum.rhai"] {
+        let library = Library::new();
+        let description = install(&library, name, script(name));
+        let mut engines = Engines::new(library);
+        let first = engines.ask(&description.policy, &question(&description)).expect("it decides");
+        assert!(!first.advice.reasons.is_empty());
+        assert!(
+            first
+                .cost
+                .fuel
+                .is_some_and(|fuel| fuel > 0 && fuel.is_multiple_of(FUEL_PER_RHAI_OPERATION))
+        );
+        for _ in 0..100 {
+            let again = engines.ask(&description.policy, &question(&description)).expect("it decides");
+            assert_eq!(without_time(again), without_time(first.clone()));
+        }
+    }
+}
+
+#[test]
+fn the_curriculum_keeps_its_floor_and_parks_what_cannot_be_learnt() {
+    let library = Library::new();
+    let description = install(&library, "curriculum.rhai", script("curriculum.rhai"));
+    let skill = |tries, progress| pointsman_model::context::Skill {
+        tries,
+        successes: tries,
+        progress,
+        stale_s: Some(10.0),
+        loss: Some(2.0),
+        ..Default::default()
+    };
+    let context = |skills: Vec<pointsman_model::context::Skill>| {
+        let mut context = question(&description);
+        let Context::Curriculum(curriculum) = &mut context else {
+            panic!("a curriculum question")
+        };
+        curriculum.hosts = (0..skills.len()).map(|host| format!("host-{host}")).collect();
+        curriculum.skills = skills;
+        curriculum.budget = 1;
+        context
+    };
+    let decide = |context: &Context| ask(&library, &description.policy, context).expect("it decides");
+
+    let answer = decide(&context(vec![skill(6, 0.2), skill(6, 0.002), skill(6, 0.002), skill(6, -0.01)]));
+    let distribution = answer.advice.distribution.clone();
+    assert!((distribution.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{distribution:?}");
+    assert!(
+        distribution.iter().all(|share| *share >= 0.2 / 4.0 - 1e-9),
+        "each has its floor: {distribution:?}"
+    );
+    assert!(distribution[0] > 0.6, "progress draws practice: {distribution:?}");
+    assert!(matches!(answer.verdict, Verdict::Curriculum(CurriculumVerdict::Plant(seeds)) if seeds.len() == 1));
+
+    let answer = decide(&context(vec![skill(6, 0.1), skill(6, 0.1), skill(6, -0.1), skill(20, 0.0)]));
+    assert_eq!(answer.verdict, Verdict::Curriculum(CurriculumVerdict::Park(vec![2, 3])));
+    assert_eq!(
+        answer.advice.reasons.iter().map(|reason| reason.code.as_str()).collect::<Vec<_>>(),
+        ["practice_harms", "no_progress"]
+    );
+
+    let mut drawn = [0; 4];
+    for seed in 0..400 {
+        let mut context = context(vec![skill(6, 0.05), skill(6, 0.05), skill(6, 0.05), skill(0, 0.0)]);
+        context.frame_mut().seed = seed;
+        if let Verdict::Curriculum(CurriculumVerdict::Plant(seeds)) = decide(&context).verdict {
+            drawn[seeds[0].host as usize] += 1;
+        }
+    }
+    assert!(drawn.iter().all(|count| *count > 60), "chance is spread: {drawn:?}");
+}
