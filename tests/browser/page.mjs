@@ -151,13 +151,22 @@ await checks.check('a decision by a fallback says who did not answer, and shows 
 });
 
 await checks.check('a run can be cancelled, with a reason', async () => {
-  await page.goto(home);
-  const running = await until(page, () => document.querySelector('[data-curve]')?.innerText.includes('running job') && document.querySelector('[data-curve]').dataset.curve, null, 'a running job');
-  await page.goto(`${home}#/jobs/${running}`);
-  await page.getByRole('button', { name: 'Cancel the run' }).click();
-  await page.locator('dialog[open] input[name=reason]').fill('not needed');
-  await page.keyboard.press('Enter');
-  await page.waitForSelector(`[data-job-page="${running}"][data-status=cancelled]`);
+  // A host whose runs are long enough to be caught at work.
+  const slow = await startMock({ port: 0, tickMs: 1_000 });
+  const opened = await openPage(browser, slow.url);
+  try {
+    await opened.page.goto(slow.url);
+    const running = await until(opened.page, () => document.querySelector('[data-curve]')?.innerText.includes('running job') && document.querySelector('[data-curve]').dataset.curve, null, 'a running job');
+    await opened.page.goto(`${slow.url}/#/jobs/${running}`);
+    await opened.page.getByRole('button', { name: 'Cancel the run' }).click();
+    await opened.page.locator('dialog[open] input[name=reason]').fill('not needed');
+    await opened.page.keyboard.press('Enter');
+    await opened.page.waitForSelector(`[data-job-page="${running}"][data-status=cancelled]`);
+    expect(opened.troubles.length === 0, () => opened.troubles.join('\n'));
+  } finally {
+    await opened.close();
+    slow.close();
+  }
 });
 
 await checks.check('a decision that is not there says so', async () => {

@@ -27,6 +27,8 @@ class Ui {
   toasts = $state.raw<Toast[]>([]);
   question = $state.raw<Question | null>(null);
   helpOpen = $state(false);
+  /** The search field takes the focus as soon as it is there. */
+  searchWanted = $state(false);
   #answer: ((reason: string | null) => void) | null = null;
   #nextToast = 1;
 
