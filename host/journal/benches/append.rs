@@ -87,6 +87,7 @@ impl Bench {
 
     fn compare(&mut self, group: usize, batches: usize) {
         let (mut ours, mut bares, mut ratios, mut latencies, mut syncs) = (vec![], vec![], vec![], vec![], vec![]);
+        let mut cpu = [vec![], vec![]];
         for round in 0..ROUNDS {
             let work = self.batches(group, batches);
             let prepared: Vec<Vec<Write>> = work.iter().map(|batch| batch.iter().flat_map(writes).collect()).collect();
@@ -94,7 +95,7 @@ impl Bench {
             let mut times = [0.0; 2];
             for side in [round % 2, 1 - round % 2] {
                 self.settle();
-                let began = Instant::now();
+                let (began, cpu_began) = (Instant::now(), thread_cpu_ns());
                 if side == 0 {
                     for batch in &work {
                         let began = Instant::now();
@@ -105,6 +106,7 @@ impl Bench {
                     prepared.iter().for_each(|writes| self.bare.commit(writes));
                 }
                 times[side] = began.elapsed().as_secs_f64();
+                cpu[side].push((thread_cpu_ns() - cpu_began) / 1e3 / events);
             }
             syncs.push(self.syncs_per_second(100));
             ours.push(events / times[0]);
@@ -114,7 +116,7 @@ impl Bench {
         latencies.sort();
         let at = |share: f64| latencies[(latencies.len() as f64 * share) as usize].as_secs_f64() * 1e3;
         println!(
-            "{:<34} {:>12.0} {:>12.0} {:>7.2}   append p50 {:.3} ms, p99 {:.3} ms, max {:.3} ms; disk {:.0} syncs/s",
+            "{:<34} {:>12.0} {:>12.0} {:>7.2}   append p50 {:.3} ms, p99 {:.3} ms, max {:.3} ms; disk {:.0} syncs/s; CPU us an event {:.1} and {:.1}",
             format!("group of {group}"),
             median(&mut ours),
             median(&mut bares),
@@ -123,6 +125,8 @@ impl Bench {
             at(0.99),
             at(0.999_999),
             median(&mut syncs),
+            median(&mut cpu[0]),
+            median(&mut cpu[1]),
         );
     }
 
@@ -183,6 +187,12 @@ impl Bench {
         }
         count as f64 / began.elapsed().as_secs_f64()
     }
+}
+
+/// Time this thread has been on a CPU: what others do to the disk and the other cores does not show in it.
+fn thread_cpu_ns() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    stat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -364,5 +374,5 @@ fn writes(emitted: &Emitted) -> Vec<Write> {
         }
         other => panic!("no part of a cycle: {}", other.slug()),
     };
-    std::iter::once(entry).chain(rows).collect()
+    [vec![entry], rows].concat()
 }

@@ -247,47 +247,52 @@ macro_rules! statements {
     };
 }
 
+// `OR FAIL` throughout: a statement that fails ends its transaction, so SQLite need not keep a journal per statement.
 statements! {
     Begin: "BEGIN IMMEDIATE";
     Commit: "COMMIT";
     Rollback: "ROLLBACK";
-    InsertEvent: "INSERT INTO events (seq, at, kind, payload, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
-    SetHead: "INSERT INTO head (one, seq, hash) VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET seq = ?1, hash = ?2";
-    InsertContext: "INSERT INTO contexts (decision, bytes) VALUES (?1, ?2)";
+    InsertEvent: "INSERT OR FAIL INTO events (seq, at, kind, payload, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
+    SetHead: "UPDATE OR FAIL head SET seq = ?1, hash = ?2 WHERE one = 1";
+    InsertContext: "INSERT OR FAIL INTO contexts (decision, bytes) VALUES (?1, ?2)";
     InsertCode: "INSERT INTO policy_codes (digest, stored_at, checksum, code) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (digest) DO NOTHING";
-    InsertSource: "INSERT INTO sources (id, title, host, lane, origin, campaign, campaign_row, priority, status, attempts, queued_at, decision) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', 0, ?9, ?10)";
-    EnableSource: "UPDATE sources SET status = 'pending', reason = NULL, retry_at = NULL WHERE id = ?1";
-    DisableSource: "UPDATE sources SET status = 'disabled', reason = ?2, retry_at = NULL WHERE id = ?1";
-    DelaySource: "UPDATE sources SET status = 'waiting', retry_at = ?2 WHERE id = ?1";
-    MoveSource: "UPDATE sources SET status = 'pending', lane = ?2, retry_at = NULL WHERE id = ?1";
-    GiveSourceUp: "UPDATE sources SET status = 'given_up', finished_at = ?2, retry_at = NULL WHERE id = ?1";
-    RunSource: "UPDATE sources SET status = 'running', attempts = ?2, retry_at = NULL WHERE id = ?1";
-    FinishSource: "UPDATE sources SET status = 'done', finished_at = ?2, reason = NULL WHERE id = (SELECT source FROM runs WHERE id = ?1)";
-    ReturnSource: "UPDATE sources SET status = ?2, reason = ?3 WHERE id = (SELECT source FROM runs WHERE id = ?1)";
-    PlanRun: "INSERT INTO runs (id, source, attempt, term, class, work, title, host, candidate, base, seed, decision, planned_at, status) \
+    InsertSource: "INSERT OR FAIL INTO sources (id, title, host, lane, origin, campaign, campaign_row, priority, status, attempts, queued_at, \
+        decision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', 0, ?9, ?10)";
+    EnableSource: "UPDATE OR FAIL sources SET status = 'pending', held = NULL, reason = NULL, retry_at = NULL WHERE id = ?1";
+    DisableSource: "UPDATE OR FAIL sources SET status = 'disabled', held = 1, reason = ?2, retry_at = NULL WHERE id = ?1";
+    DelaySource: "UPDATE OR FAIL sources SET status = 'waiting', held = 1, retry_at = ?2 WHERE id = ?1";
+    MoveSource: "UPDATE OR FAIL sources SET status = 'pending', held = NULL, lane = ?2, retry_at = NULL WHERE id = ?1";
+    GiveSourceUp: "UPDATE OR FAIL sources SET status = 'given_up', held = NULL, finished_at = ?2, retry_at = NULL WHERE id = ?1";
+    RunSource: "UPDATE OR FAIL sources SET status = 'running', attempts = ?2 WHERE id = ?1";
+    RunSourceAgain: "UPDATE OR FAIL sources SET status = 'running', attempts = ?2, held = NULL, retry_at = NULL WHERE id = ?1";
+    FinishSource: "UPDATE OR FAIL sources SET status = 'done', finished_at = ?2, reason = NULL WHERE id = (SELECT source FROM runs WHERE id = ?1)";
+    ReturnSource: "UPDATE OR FAIL sources SET status = ?2, held = ?3, reason = ?4 WHERE id = (SELECT source FROM runs WHERE id = ?1)";
+    PlanRun: "INSERT OR FAIL INTO runs (id, source, attempt, term, class, work, title, host, candidate, base, seed, decision, planned_at, status) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'queued')";
-    StartRun: "UPDATE runs SET status = 'running', started_at = ?2 WHERE id = ?1";
-    CancelRun: "UPDATE runs SET cancel_reason = ?2 WHERE id = ?1";
-    CompleteRun: "UPDATE runs SET status = 'completed', finished_at = ?2, duration_ms = ?3, steps = ?4, loss_before = ?5, loss_after = ?6, \
-        model = ?7 WHERE id = ?1";
-    FailRun: "UPDATE runs SET status = 'failed', finished_at = ?2, duration_ms = ?3, failure_class = ?4, error = ?5, exit_code = ?6 WHERE id = ?1";
-    EndCancelledRun: "UPDATE runs SET status = 'cancelled', finished_at = ?2, duration_ms = ?3 WHERE id = ?1";
-    InsertModel: "INSERT INTO models (seq, tag, parent, run, digest, bytes, path, made_at, host) \
+    StartRun: "UPDATE OR FAIL runs SET status = 'running', started_at = ?2 WHERE id = ?1";
+    CancelRun: "UPDATE OR FAIL runs SET cancel_reason = ?2 WHERE id = ?1";
+    CompleteRun: "UPDATE OR FAIL runs SET status = 'completed', finished_at = ?2, duration_ms = ?3, steps = ?4, loss_before = ?5, \
+        loss_after = ?6, model = ?7 WHERE id = ?1";
+    FailRun: "UPDATE OR FAIL runs SET status = 'failed', unsuccessful = 1, finished_at = ?2, duration_ms = ?3, failure_class = ?4, error = ?5, \
+        exit_code = ?6 WHERE id = ?1";
+    EndCancelledRun: "UPDATE OR FAIL runs SET status = 'cancelled', unsuccessful = 1, finished_at = ?2, duration_ms = ?3 WHERE id = ?1";
+    InsertModel: "INSERT OR FAIL INTO models (seq, tag, parent, run, digest, bytes, path, made_at, host) \
         SELECT ?1, ?2, base, id, ?4, ?5, ?6, ?7, host FROM runs WHERE id = ?3";
-    RetireModel: "UPDATE models SET retired_at = ?2 WHERE tag = ?1";
-    InsertRole: "INSERT INTO model_roles (seq, at, model, before, cause, decision, actor, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    RaiseCandidate: "INSERT INTO candidates (seq, tag, baseline, watermark, raised_at, stage, stage_at) VALUES (?1, ?3, ?4, ?5, ?2, 'evaluating', ?2)";
-    MoveCandidate: "UPDATE candidates SET stage = ?2, stage_at = ?3, reason = ?4, actor = ?5, decision = ?6 WHERE tag = ?1 AND ended_at IS NULL";
-    ApplyCandidate: "UPDATE candidates SET applied_at = ?2 WHERE tag = ?1 AND ended_at IS NULL";
-    EndCandidate: "UPDATE candidates SET stage = 'ended', stage_at = ?2, ended_at = ?2, end = ?3, reason = ?4, actor = ?5, decision = ?6 \
+    RetireModel: "UPDATE OR FAIL models SET retired_at = ?2 WHERE tag = ?1";
+    InsertRole: "INSERT OR FAIL INTO model_roles (seq, at, model, before, cause, decision, actor, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    RaiseCandidate: "INSERT OR FAIL INTO candidates (seq, tag, baseline, watermark, raised_at, stage, stage_at) \
+        VALUES (?1, ?3, ?4, ?5, ?2, 'evaluating', ?2)";
+    MoveCandidate: "UPDATE OR FAIL candidates SET stage = ?2, stage_at = ?3, reason = ?4, actor = ?5, decision = ?6 \
         WHERE tag = ?1 AND ended_at IS NULL";
+    ApplyCandidate: "UPDATE OR FAIL candidates SET applied_at = ?2 WHERE tag = ?1 AND ended_at IS NULL";
+    EndCandidate: "UPDATE OR FAIL candidates SET stage = 'ended', stage_at = ?2, ended_at = ?2, end = ?3, reason = ?4, actor = ?5, \
+        decision = ?6 WHERE tag = ?1 AND ended_at IS NULL";
     InsertVersion: "INSERT INTO policy_versions (digest, name, version, kind, engine, description, first_seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
         ON CONFLICT (digest) DO NOTHING";
-    InsertActivation: "INSERT INTO activations (seq, at, kind, generation, name, version, digest, engine, previous_name, previous_version, \
-        previous_digest, actor, reason, rolled_back) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-    InsertDecision: "INSERT INTO decisions (id, seq, at, kind, verdict, run, candidate, generation, name, version, digest, link, engine, fuel, \
-        micros, declined, reason, context_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    InsertActivation: "INSERT OR FAIL INTO activations (seq, at, kind, generation, name, version, digest, engine, previous_name, \
+        previous_version, previous_digest, actor, reason, rolled_back) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    InsertDecision: "INSERT OR FAIL INTO decisions (id, seq, at, kind, verdict, subject, generation, name, version, digest, link, engine, fuel, \
+        micros, declined, reason, context_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 }
 
 #[cfg(test)]

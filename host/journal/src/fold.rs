@@ -233,7 +233,9 @@ fn plan_run(statements: &mut Statements<'_>, run: &Run, decision: Option<Decisio
         ],
     )?;
     if let Some(source) = source {
-        changed = changed.min(statements.run(Sql::RunSource, params![source, attempt])?);
+        // A first attempt was neither delayed nor moved, which spares the index of those.
+        let sql = if attempt <= 1 { Sql::RunSource } else { Sql::RunSourceAgain };
+        changed = changed.min(statements.run(sql, params![source, attempt])?);
     }
     Ok(changed)
 }
@@ -274,15 +276,14 @@ fn finish_run(
         RunEnd::Failed(Failure { class, error, exit_code }) => {
             let changed = statements.run(Sql::FailRun, params![run, at, duration_ms, class.word(), error, exit_code])?;
             // What becomes of it is a decision of its own, the next event.
-            statements.run(Sql::ReturnSource, params![run, SourceStatus::Pending.word(), error])?;
+            let status = SourceStatus::Pending.word();
+            statements.run(Sql::ReturnSource, params![run, status, None::<i64>, error])?;
             Ok(changed)
         }
         RunEnd::Cancelled => {
             let changed = statements.run(Sql::EndCancelledRun, params![run, at, duration_ms])?;
-            statements.run(
-                Sql::ReturnSource,
-                params![run, SourceStatus::Disabled.word(), "its run was cancelled"],
-            )?;
+            let status = SourceStatus::Disabled.word();
+            statements.run(Sql::ReturnSource, params![run, status, 1, "its run was cancelled"])?;
             Ok(changed)
         }
     }
@@ -404,11 +405,7 @@ fn record_decision(statements: &mut Statements<'_>, seq: i64, at: i64, decision:
         cost,
         declined,
     } = ruling;
-    let (run, candidate) = match subject {
-        Subject::Selection | Subject::Curriculum => (None, None),
-        Subject::Run(run) => (Some(run.0 as i64), None),
-        Subject::Candidate(tag) => (None, Some(&tag.0)),
-    };
+    let subject = subject_word(subject);
     statements.run(
         Sql::InsertDecision,
         params![
@@ -417,8 +414,7 @@ fn record_decision(statements: &mut Statements<'_>, seq: i64, at: i64, decision:
             at,
             kind.word(),
             verdict.slug(),
-            run,
-            candidate,
+            subject,
             generation,
             policy.name,
             policy.version,
@@ -432,4 +428,13 @@ fn record_decision(statements: &mut Statements<'_>, seq: i64, at: i64, decision:
             context.0,
         ],
     )
+}
+
+/// What a decision was about, if that has a name.
+pub(crate) fn subject_word(subject: &Subject) -> Option<String> {
+    match subject {
+        Subject::Selection | Subject::Curriculum => None,
+        Subject::Run(run) => Some(format!("run:{run}")),
+        Subject::Candidate(tag) => Some(format!("candidate:{tag}")),
+    }
 }

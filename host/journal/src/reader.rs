@@ -1,10 +1,11 @@
 //! Reading, beside the writer: a connection of its own that can only read.
 
+use crate::fold::subject_word;
 use crate::open::OpenError;
 use crate::rows::{self, *};
 use crate::schema;
 use crate::words::Word;
-use pointsman_model::decision::Decision;
+use pointsman_model::decision::{Decision, Subject};
 use pointsman_model::event::{Event, Recorded};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::run::{RunClass, RunStatus};
@@ -199,14 +200,14 @@ impl Reader {
     }
 
     pub fn decisions(&self, filter: &DecisionFilter) -> Result<Vec<DecisionRow>, ReadError> {
-        filter.page(DECISION_COLUMNS, "decisions").read(self, filter.limit, rows::decision)
+        filter.page(DECISION_COLUMNS).read(self, filter.limit, rows::decision)
     }
 
     /// The same with the whole rulings, without the contexts.
     pub fn rulings(&self, filter: &DecisionFilter) -> Result<Vec<DecisionRecord>, ReadError> {
         let columns = "seq, at, (SELECT payload FROM events WHERE events.seq = decisions.seq)";
         let read = |row: &Row<'_>| Ok((Seq(rows::number(row, 0)?), rows::number(row, 1)?, row.get::<_, String>(2)?));
-        let found = filter.page(columns, "decisions").read(self, filter.limit, read)?;
+        let found = filter.page(columns).read(self, filter.limit, read)?;
         found
             .into_iter()
             .map(|(seq, at, payload)| decision_record(seq, at, &payload, None))
@@ -222,6 +223,11 @@ impl Reader {
             limit,
         } = filter;
         let mut page = Page::new(RUN_COLUMNS, "runs", "id");
+        match status {
+            Some(RunStatus::Queued | RunStatus::Warming | RunStatus::Running) => page.few("runs_under_way", "finished_at IS NULL"),
+            Some(RunStatus::Failed | RunStatus::Cancelled) => page.few("runs_unsuccessful", "unsuccessful = 1"),
+            Some(RunStatus::Completed) | None => {}
+        }
         page.word("status", *status);
         page.word("class", *class);
         page.value("source = ?", source.map(|source| source.0 as i64));
@@ -242,6 +248,13 @@ impl Reader {
             limit,
         } = filter;
         let mut page = Page::new(SOURCE_COLUMNS, "sources", "id");
+        match status {
+            Some(SourceStatus::Waiting | SourceStatus::Disabled) => page.few("sources_held", "held = 1"),
+            Some(SourceStatus::Running) => page.fixed(Some(
+                "id IN (SELECT source FROM runs INDEXED BY runs_under_way WHERE finished_at IS NULL)",
+            )),
+            Some(SourceStatus::Pending | SourceStatus::Done | SourceStatus::GivenUp) | None => {}
+        }
         page.word("status", *status);
         page.word("lane", *lane);
         page.value("campaign = ?", campaign.clone());
@@ -400,7 +413,7 @@ fn decision_record(seq: Seq, at: Millis, payload: &str, context: Option<Vec<u8>>
 }
 
 impl DecisionFilter {
-    fn page(&self, columns: &str, table: &str) -> Page {
+    fn page(&self, columns: &'static str) -> Page {
         let DecisionFilter {
             kind,
             run,
@@ -409,10 +422,13 @@ impl DecisionFilter {
             before,
             limit: _,
         } = self;
-        let mut page = Page::new(columns, table, "id");
+        let mut page = Page::new(columns, "decisions", "id");
         page.word("kind", *kind);
-        page.value("run = ?", run.map(|run| run.0 as i64));
-        page.value("candidate = ?", candidate.as_ref().map(|tag| tag.0.clone()));
+        page.value("subject = ?", run.and_then(|run| subject_word(&Subject::Run(run))));
+        page.value(
+            "subject = ?",
+            candidate.clone().and_then(|tag| subject_word(&Subject::Candidate(tag))),
+        );
         page.value("digest = ?", policy.map(|digest| digest.0));
         page.value("id < ?", before.map(|id| id.0 as i64));
         page
@@ -421,27 +437,37 @@ impl DecisionFilter {
 
 /// A query for one page of a list, newest first.
 struct Page {
-    sql: String,
+    columns: &'static str,
+    table: &'static str,
     key: &'static str,
-    conditions: usize,
+    index: Option<&'static str>,
+    conditions: String,
     values: Vec<Box<dyn ToSql>>,
 }
 
 impl Page {
-    fn new(columns: &str, table: &str, key: &'static str) -> Page {
+    fn new(columns: &'static str, table: &'static str, key: &'static str) -> Page {
         Page {
-            sql: format!("SELECT {columns} FROM {table}"),
+            columns,
+            table,
             key,
-            conditions: 0,
+            index: None,
+            conditions: String::new(),
             values: Vec::new(),
         }
     }
 
+    /// The rows asked for are among a few, which have an index of their own. Without being told, the planner may read
+    /// the whole table in the order that is wanted.
+    fn few(&mut self, index: &'static str, condition: &str) {
+        self.index = Some(index);
+        self.fixed(Some(condition));
+    }
+
     fn fixed(&mut self, condition: Option<&str>) {
         let Some(condition) = condition else { return };
-        self.sql += if self.conditions == 0 { " WHERE " } else { " AND " };
-        self.sql += condition;
-        self.conditions += 1;
+        self.conditions += if self.conditions.is_empty() { " WHERE " } else { " AND " };
+        self.conditions += condition;
     }
 
     /// Words of our enums stand in the text of the query: partial indexes are considered for literals only.
@@ -459,12 +485,16 @@ impl Page {
 
     fn read<T>(self, reader: &Reader, limit: u32, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, ReadError> {
         let Page {
-            mut sql,
+            columns,
+            table,
             key,
-            conditions: _,
+            index,
+            conditions,
             values,
         } = self;
-        sql += &format!(" ORDER BY {key} DESC LIMIT {}", limit.min(LIMIT_MAX));
+        let indexed = index.map(|index| format!(" INDEXED BY {index}")).unwrap_or_default();
+        let limit = limit.min(LIMIT_MAX);
+        let sql = format!("SELECT {columns} FROM {table}{indexed}{conditions} ORDER BY {key} DESC LIMIT {limit}");
         reader.all(&sql, rusqlite::params_from_iter(values), read)
     }
 }

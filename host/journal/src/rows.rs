@@ -256,9 +256,8 @@ pub struct DecisionRow {
     pub at: Millis,
     pub kind: PolicyKind,
     pub verdict: String,
-    /// What it was about, if that has a name.
-    pub run: Option<RunId>,
-    pub candidate: Option<ModelTag>,
+    /// What it was about, if that has a name: `run:12`, `candidate:m-3`.
+    pub subject: Option<String>,
     pub generation: u32,
     pub name: String,
     pub version: String,
@@ -439,7 +438,7 @@ pub(crate) fn activation(row: &Row<'_>) -> rusqlite::Result<ActivationRow> {
     })
 }
 
-pub(crate) const DECISION_COLUMNS: &str = "id, seq, at, kind, verdict, run, candidate, generation, name, version, digest, link, engine, fuel, \
+pub(crate) const DECISION_COLUMNS: &str = "id, seq, at, kind, verdict, subject, generation, name, version, digest, link, engine, fuel, \
     micros, declined, reason, context_digest";
 
 pub(crate) fn decision(row: &Row<'_>) -> rusqlite::Result<DecisionRow> {
@@ -449,19 +448,18 @@ pub(crate) fn decision(row: &Row<'_>) -> rusqlite::Result<DecisionRow> {
         at: number(row, 2)?,
         kind: word(row, 3)?,
         verdict: row.get(4)?,
-        run: maybe_number(row, 5)?.map(RunId),
-        candidate: tag(row, 6)?,
-        generation: row.get(7)?,
-        name: row.get(8)?,
-        version: row.get(9)?,
-        digest: Digest(row.get(10)?),
-        link: word(row, 11)?,
-        engine: row.get(12)?,
-        fuel: maybe_number(row, 13)?,
-        micros: row.get(14)?,
-        declined: row.get(15)?,
-        reason: row.get(16)?,
-        context_digest: Digest(row.get(17)?),
+        subject: row.get(5)?,
+        generation: row.get(6)?,
+        name: row.get(7)?,
+        version: row.get(8)?,
+        digest: Digest(row.get(9)?),
+        link: word(row, 10)?,
+        engine: row.get(11)?,
+        fuel: maybe_number(row, 12)?,
+        micros: row.get(13)?,
+        declined: row.get(14)?,
+        reason: row.get(15)?,
+        context_digest: Digest(row.get(16)?),
     })
 }
 

@@ -7,12 +7,13 @@ CREATE TABLE events (
   hash BLOB NOT NULL
 ) STRICT;
 
--- The last entry, so that a journal whose end was cut off is found out.
+-- The last entry, so that a journal whose end was cut off is found out. One row.
 CREATE TABLE head (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   seq INTEGER NOT NULL,
   hash BLOB NOT NULL
 ) STRICT;
+INSERT INTO head VALUES (1, 0, zeroblob(32));
 
 -- What each decision was given; the digest stands in the decision's event. Apart from `decisions`, so that lists stay small.
 CREATE TABLE contexts (
@@ -35,6 +36,8 @@ CREATE TABLE snapshots (
 ) STRICT;
 
 -- Views: folded from the events in the transaction that writes them, and from nothing else.
+-- The life of a source that succeeds at once is the hot path. Where a list needs an index, it is a partial one over a
+-- column that this path leaves alone (`held`, `unsuccessful`), so that it costs nothing there.
 
 CREATE TABLE sources (
   id INTEGER PRIMARY KEY,
@@ -46,6 +49,8 @@ CREATE TABLE sources (
   campaign_row INTEGER,
   priority INTEGER NOT NULL,
   status TEXT NOT NULL,
+  -- 1 while waiting or disabled.
+  held INTEGER,
   reason TEXT,
   attempts INTEGER NOT NULL,
   queued_at INTEGER NOT NULL,
@@ -53,9 +58,7 @@ CREATE TABLE sources (
   finished_at INTEGER,
   decision INTEGER
 ) STRICT;
--- Pending ones are the newest and done ones the most: both are found from the end of the table.
-CREATE INDEX sources_unsettled ON sources (status)
-  WHERE status = 'running' OR status = 'waiting' OR status = 'disabled';
+CREATE INDEX sources_held ON sources (held) WHERE held IS NOT NULL;
 CREATE INDEX sources_campaign ON sources (campaign) WHERE campaign IS NOT NULL;
 
 CREATE TABLE runs (
@@ -73,6 +76,8 @@ CREATE TABLE runs (
   decision INTEGER,
   planned_at INTEGER NOT NULL,
   status TEXT NOT NULL,
+  -- 1 if it failed or was cancelled.
+  unsuccessful INTEGER,
   started_at INTEGER,
   finished_at INTEGER,
   duration_ms INTEGER,
@@ -86,9 +91,8 @@ CREATE TABLE runs (
   model TEXT
 ) STRICT;
 CREATE INDEX runs_source ON runs (source) WHERE source IS NOT NULL;
-CREATE INDEX runs_under_way ON runs (status) WHERE status = 'queued' OR status = 'warming' OR status = 'running';
-CREATE INDEX runs_unsuccessful ON runs (status) WHERE status = 'failed' OR status = 'cancelled';
-CREATE INDEX runs_other_class ON runs (class) WHERE class = 'eval' OR class = 'canary' OR class = 'manual';
+CREATE INDEX runs_under_way ON runs (class) WHERE finished_at IS NULL;
+CREATE INDEX runs_unsuccessful ON runs (unsuccessful) WHERE unsuccessful IS NOT NULL;
 
 CREATE TABLE models (
   seq INTEGER PRIMARY KEY,
@@ -102,7 +106,6 @@ CREATE TABLE models (
   host TEXT,
   retired_at INTEGER
 ) STRICT;
-CREATE INDEX models_kept ON models (seq) WHERE retired_at IS NULL;
 
 -- Which model went live when, and why.
 CREATE TABLE model_roles (
@@ -167,8 +170,8 @@ CREATE TABLE decisions (
   at INTEGER NOT NULL,
   kind TEXT NOT NULL,
   verdict TEXT NOT NULL,
-  run INTEGER,
-  candidate TEXT,
+  -- `run:12`, `candidate:m-3`; none for a selection and a curriculum.
+  subject TEXT,
   generation INTEGER NOT NULL,
   name TEXT NOT NULL,
   version TEXT NOT NULL,
@@ -181,6 +184,6 @@ CREATE TABLE decisions (
   reason TEXT,
   context_digest BLOB NOT NULL
 ) STRICT;
-CREATE INDEX decisions_kind ON decisions (kind);
-CREATE INDEX decisions_run ON decisions (run) WHERE run IS NOT NULL;
-CREATE INDEX decisions_candidate ON decisions (candidate) WHERE candidate IS NOT NULL;
+-- Selections are the many; they are found from the end of the table.
+CREATE INDEX decisions_kind ON decisions (kind) WHERE kind = 'retry' OR kind = 'promotion-gate' OR kind = 'curriculum';
+CREATE INDEX decisions_subject ON decisions (subject) WHERE subject IS NOT NULL;
