@@ -44,10 +44,17 @@ const UNREACHABLE: Problem = {
 function parsed(text: string): unknown {
   if (text === '') return null;
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, exact);
   } catch {
     return undefined;
   }
+}
+
+/** Whole numbers beyond 2^53, such as seeds, would be rounded: they are kept as the digits they came as. */
+export function exact(_name: string, value: unknown, context?: { source?: string }): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
+  const source = context?.source;
+  return source !== undefined && /^-?[0-9]+$/.test(source) ? source : value;
 }
 
 /** Takes what there is of a problem+json, for an answer may also come from something between us and the host. */

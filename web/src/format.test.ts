@@ -8,7 +8,7 @@ test('numbers', () => {
   expect([bits(4.6631), bits(null)]).toEqual(['4.663', '–']);
   expect([signed(-0.0312), signed(0.0312), signed(0.0001)]).toEqual(['−0.031', '+0.031', '±0.000']);
   expect([compact(999), compact(47_200), compact(1_234_567), compact(250_000_000)]).toEqual(['999', '47.2 k', '1.2 M', '250 M']);
-  expect([number(12_345), number(0.30000000000000004), number(-0.763), number(0.00001234), number(null)]).toEqual(['12,345', '0.3', '−0.763', '1.23e−5', '–']);
+  expect([12_345, 1_000.08829, 0.30000000000000004, -0.763, 0.08829, 0.00001234, 0, -0, null].map(number)).toEqual(['12,345', '1,000.09', '0.3', '−0.763', '0.0883', '1.23e−5', '0', '0', '–']);
   expect([micros(27), micros(1_250), micros(2_000_000)]).toEqual(['27 µs', '1.3 ms', '2.0 s']);
   expect([1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(ordinal)).toEqual(['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '102nd', '111th']);
   expect([plural(1, 'pair'), plural(1_200, 'pair')]).toEqual(['1 pair', '1,200 pairs']);

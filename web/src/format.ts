@@ -29,15 +29,10 @@ export function compact(value: number): string {
 /** A number of unknown kind, short but not rounded to nothing. */
 export function number(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;
-  return plain(value).replace('-', '−');
-}
-
-function plain(value: number): string {
-  if (Number.isInteger(value)) return count(value);
+  if (value === 0) return '0';
   const size = Math.abs(value);
-  if (size >= 1000) return value.toFixed(0);
-  if (size >= 0.001) return String(Number(value.toPrecision(4)));
-  return value.toExponential(2);
+  const text = size < 0.001 ? value.toExponential(2) : Number(value.toPrecision(6)).toLocaleString('en-US', { maximumFractionDigits: size < 10 ? 4 : 2 });
+  return text.replace('-', '−');
 }
 
 export function micros(value: number): string {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { decisionFactory } from '../testing/factories';
-import { joined, reasonsHaveFigures, reasonView, scoreTable } from './model';
+import { joined, reasonsHaveFigures, reasonsLine, reasonView, scoreTable } from './model';
 
 const context = {
   selection: {
@@ -51,6 +51,13 @@ test('reasons with figures get their columns', () => {
   expect(reasonsHaveFigures([plain, full])).toBe(true);
   expect(reasonView(full)).toMatchObject({ value: '12.35', threshold: '20', margin: '−7.6543' });
   expect(reasonView(plain)).toMatchObject({ value: '', margin: '' });
+});
+
+test('reasons in one line', () => {
+  const reason = (text: string) => ({ code: 'why', text, feature: null, value: null, threshold: null, margin: null });
+  expect(reasonsLine([])).toBe('');
+  expect(reasonsLine([reason('It waits.'), reason('')])).toBe('It waits · why');
+  expect(reasonsLine([reason('a'), reason('b'), reason('c'), reason('d')])).toBe('a · b · 2 more');
 });
 
 test('live and older decisions are one list', () => {

@@ -10,6 +10,13 @@ export function joined(newer: readonly DecisionRow[], older: readonly DecisionRo
   return [...byId.values()].sort((a, b) => b.id - a.id);
 }
 
+/** The first reasons in one line; the rest are counted. */
+export function reasonsLine(reasons: readonly ReasonRow[], most = 2): string {
+  const texts = reasons.slice(0, most).map(({ text, code }) => (text || code).replace(/\.$/, ''));
+  if (reasons.length > most) texts.push(`${reasons.length - most} more`);
+  return texts.join(' · ');
+}
+
 export type ReasonView = { code: string; text: string; feature: string; value: string; threshold: string; margin: string };
 
 export function reasonView({ code, text, feature, value, threshold, margin }: ReasonRow): ReasonView {
