@@ -9,7 +9,9 @@ pub fn enter() {
     {
         // An instance may serve one decision or many.
         static ONCE: std::sync::Once = std::sync::Once::new();
-        ONCE.call_once(|| std::panic::set_hook(Box::new(|panic| crate::write(crate::Level::Warn, &panic.to_string()))));
+        // One line: place and message are two in the standard library's words.
+        let hook = |panic: &std::panic::PanicHookInfo<'_>| crate::write(crate::Level::Warn, &panic.to_string().replace('\n', " "));
+        ONCE.call_once(|| std::panic::set_hook(Box::new(hook)));
     }
 }
 
