@@ -31,7 +31,7 @@ export function number(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;
   if (value === 0) return '0';
   const size = Math.abs(value);
-  const text = size < 0.001 ? value.toExponential(2) : Number(value.toPrecision(6)).toLocaleString('en-US', { maximumFractionDigits: size < 10 ? 4 : 2 });
+  const text = size < 0.001 || size >= 1e9 ? value.toExponential(2) : Number(value.toPrecision(6)).toLocaleString('en-US', { maximumFractionDigits: size < 10 ? 4 : 2 });
   return text.replace('-', '−');
 }
 

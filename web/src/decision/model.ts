@@ -1,6 +1,6 @@
 /** A decision taken apart for the eye: its reasons, and its scores row by row. */
 
-import { number, signed } from '../format';
+import { number } from '../format';
 import type { DecisionRow, ReasonRow } from '../wire';
 
 /** Two lists, latest first, as one without doubles; the first list has the newer word. */
@@ -26,7 +26,7 @@ export function reasonView({ code, text, feature, value, threshold, margin }: Re
     feature: feature ?? '',
     value: value === null ? '' : number(value),
     threshold: threshold === null ? '' : number(threshold),
-    margin: margin === null ? '' : signed(margin, Number.isInteger(margin) ? 0 : 4),
+    margin: margin === null ? '' : (margin > 0 ? '+' : '') + number(margin),
   };
 }
 
