@@ -41,7 +41,7 @@ test-rust:
 	$(CARGO) test --release --workspace
 
 test-plugins:
-	cd plugins && $(CARGO) test --release --workspace --target-dir target
+	cd plugins && $(CARGO) test --release --workspace --lib --target-dir target
 
 test-web: web/node_modules/.installed
 	cd web && npm run --silent check && npm run --silent test
