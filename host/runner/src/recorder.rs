@@ -4,7 +4,6 @@
 //! of it may stop the trainer, which would block on a full pipe, or fill memory or disk. So a line is kept up to
 //! a length, the log up to a size, and what is cut off is counted and said in the log, in square brackets.
 
-use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -42,7 +41,8 @@ pub(crate) struct Recorder {
     findings: Findings,
     failed: Option<TrainerEvent>,
     dropped_events: u64,
-    said_full: bool,
+    /// An empty line, of which the memory is used again.
+    spare: Line,
 }
 
 impl Recorder {
@@ -59,7 +59,7 @@ impl Recorder {
             findings: Findings::default(),
             failed: None,
             dropped_events: 0,
-            said_full: false,
+            spare: Line::default(),
         })
     }
 
@@ -149,12 +149,8 @@ impl Recorder {
 
     /// The last words of the trainer: of standard error if it used that, else of standard output.
     pub(crate) fn last_words(&self) -> String {
-        let tail = if self.error_tail.lines.is_empty() {
-            &self.out_tail
-        } else {
-            &self.error_tail
-        };
-        tail.text()
+        let words = self.error_tail.text();
+        if words.is_empty() { self.out_tail.text() } else { words }
     }
 
     fn line(&mut self, stream: Stream) -> &mut Line {
@@ -175,32 +171,36 @@ impl Recorder {
 
     fn end_line(&mut self, stream: Stream, end: LineEnd) {
         let start = self.write_line_so_far(stream);
-        let line = std::mem::take(self.line(stream));
+        let spare = std::mem::take(&mut self.spare);
+        let line = std::mem::replace(self.line(stream), spare);
         let line_bytes_max = self.limits.line_bytes_max;
         let beyond = line.length.saturating_sub(line_bytes_max as u64);
         if beyond > 0 {
             let note = format!(" [pointsman: {beyond} bytes of this line were not kept; a line may have {line_bytes_max}]");
-            self.write_log(note.as_bytes());
+            self.log.push(note.as_bytes());
             self.log.dropped += beyond;
         }
-        self.write_log(line.terminator());
-        if end == LineEnd::Progress {
-            return;
+        self.log.push(line.terminator());
+        if end == LineEnd::Line {
+            self.read_line(stream, &line, start);
         }
-        let text = String::from_utf8_lossy(&line.kept);
+        self.spare = line.emptied();
+    }
+
+    fn read_line(&mut self, stream: Stream, line: &Line, start: u64) {
         let is_whole = line.length == line.kept.len() as u64;
-        let parsed = if stream == Stream::Out && is_whole {
-            parse_line(&text)
-        } else {
-            ParsedLine::Text
-        };
-        match parsed {
-            ParsedLine::Event(event) => self.take_event(event, start),
-            ParsedLine::Malformed { field, reason } => self.write_event(start, RunEvent::Malformed { field, reason }),
-            ParsedLine::Text => match stream {
-                Stream::Out => self.out_tail.push(&text),
-                Stream::Error => self.error_tail.push(&text),
-            },
+        // Most lines are no events; they need not be made text of.
+        let may_be_event = stream == Stream::Out && is_whole && line.kept.trim_ascii_start().starts_with(b"{");
+        if may_be_event {
+            match parse_line(&String::from_utf8_lossy(&line.kept)) {
+                ParsedLine::Event(event) => return self.take_event(event, start),
+                ParsedLine::Malformed { field, reason } => return self.write_event(start, RunEvent::Malformed { field, reason }),
+                ParsedLine::Text => {}
+            }
+        }
+        match stream {
+            Stream::Out => self.out_tail.push(&line.kept),
+            Stream::Error => self.error_tail.push(&line.kept),
         }
     }
 
@@ -249,29 +249,18 @@ impl Recorder {
 
     /// Returns where the line starts in the log.
     fn write_line_so_far(&mut self, stream: Stream) -> u64 {
-        let line_bytes_max = self.limits.line_bytes_max;
-        let start = self.log.end();
-        let line = self.line(stream);
-        let shown = line.kept.len().min(line_bytes_max);
-        let start = line.start.unwrap_or(start);
+        let line = match stream {
+            Stream::Out => &mut self.out,
+            Stream::Error => &mut self.error,
+        };
+        let shown = line.kept.len().min(self.limits.line_bytes_max);
+        let start = line.start.unwrap_or(self.log.end());
         if line.written < shown {
-            let part = line.kept[line.written..shown].to_vec();
+            self.log.push(&line.kept[line.written..shown]);
             line.written = shown;
             line.start = Some(start);
-            self.write_log(&part);
         }
         start
-    }
-
-    fn write_log(&mut self, bytes: &[u8]) {
-        if !self.log.push(bytes) && !self.said_full {
-            self.said_full = true;
-            let note = format!(
-                "\n[pointsman: the log is full at {} bytes; what follows is not kept]\n",
-                self.log.cap
-            );
-            self.log.push_beyond_cap(note.as_bytes());
-        }
     }
 }
 
@@ -316,34 +305,49 @@ impl Line {
     fn is_empty(&self) -> bool {
         self.length == 0 && self.terminator_length == 0
     }
+
+    /// An empty line in the memory of this one.
+    fn emptied(mut self) -> Line {
+        self.kept.clear();
+        Line {
+            kept: self.kept,
+            ..Line::default()
+        }
+    }
 }
 
 /// The last lines of text, for the error of a run that failed.
 #[derive(Default)]
 struct Tail {
-    lines: VecDeque<String>,
-    bytes: usize,
+    bytes: Vec<u8>,
 }
 
+/// Enough that [`ERROR_BYTES_MAX`] are left when control characters and blank lines are gone.
+const TAIL_BYTES: usize = 8 * ERROR_BYTES_MAX;
+
 impl Tail {
-    fn push(&mut self, line: &str) {
-        let line = end_of(&plain(line), ERROR_BYTES_MAX).trim_end().to_string();
-        if line.is_empty() {
-            return;
-        }
-        self.bytes += line.len() + 1;
-        self.lines.push_back(line);
-        while self.bytes > ERROR_BYTES_MAX
-            && self.lines.len() > 1
-            && let Some(first) = self.lines.pop_front()
-        {
-            self.bytes -= first.len() + 1;
+    fn push(&mut self, line: &[u8]) {
+        self.bytes.extend_from_slice(&line[line.len().saturating_sub(TAIL_BYTES)..]);
+        self.bytes.push(b'\n');
+        if self.bytes.len() > 4 * TAIL_BYTES {
+            self.bytes.drain(..self.bytes.len() - TAIL_BYTES);
         }
     }
 
+    /// Whole lines where they fit.
     fn text(&self) -> String {
-        let lines: Vec<&str> = self.lines.iter().map(String::as_str).collect();
-        lines.join("\n")
+        let text = plain(&String::from_utf8_lossy(&self.bytes));
+        let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        let mut start = lines.len();
+        let mut length = 0;
+        while start > 0 && length + lines[start - 1].len() < ERROR_BYTES_MAX {
+            start -= 1;
+            length += lines[start].len() + 1;
+        }
+        match (&lines[start..], lines.last()) {
+            ([], Some(last)) => end_of(last, ERROR_BYTES_MAX).to_string(),
+            (fitting, _) => fitting.join("\n"),
+        }
     }
 }
 
@@ -407,7 +411,13 @@ impl CappedFile {
 
     /// All of it or nothing; false where it did not fit.
     fn push(&mut self, bytes: &[u8]) -> bool {
-        self.full |= self.end() + bytes.len() as u64 > self.cap;
+        if !self.full && self.end() + bytes.len() as u64 > self.cap {
+            self.full = true;
+            if self.on_loss == OnLoss::Tell {
+                let note = format!("\n[pointsman: the log is full at {} bytes; what follows is not kept]\n", self.cap);
+                self.push_beyond_cap(note.as_bytes());
+            }
+        }
         if self.full {
             self.dropped += bytes.len() as u64;
             return false;

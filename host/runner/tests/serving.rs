@@ -17,7 +17,8 @@ use pointsman_trainer::{Faults, MODEL_FILE};
 fn shop() -> &'static Path {
     static SHOP: OnceLock<PathBuf> = OnceLock::new();
     SHOP.get_or_init(|| {
-        let dir = std::env::temp_dir().join(format!("pointsman-serving-{}", std::process::id()));
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("serving");
+        let _ = fs::remove_dir_all(&dir);
         for seed in [1, 2] {
             let out = dir.join(format!("models/{seed}"));
             fs::create_dir_all(&out).unwrap();
