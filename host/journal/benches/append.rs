@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 11;
@@ -56,7 +57,7 @@ struct Bench {
 impl Bench {
     fn new(directory: &Path, candidates: usize) -> Bench {
         let mut options = OpenOptions::default();
-        options.checkpoints.interval = Duration::from_millis(300);
+        options.checkpoints.interval = CHECKPOINT_INTERVAL;
         std::fs::create_dir(directory.join("journal")).expect("a directory");
         let journal = Journal::open(directory.join("journal/journal.db"), options).expect("a journal");
         let probe = File::options()
@@ -176,7 +177,7 @@ impl Bench {
             assert!(Instant::now() < deadline, "{:?}", self.journal.checkpoints());
             std::thread::sleep(Duration::from_millis(5));
         }
-        self.bare.checkpoint();
+        checkpoint(&self.bare.connection);
     }
 
     fn syncs_per_second(&self, count: u64) -> f64 {
@@ -204,10 +205,13 @@ fn json(emitted: &Emitted) -> String {
     serde_json::to_string(&emitted.event).expect("an event is JSON")
 }
 
-/// Rows written by prepared statements, and nothing else.
+/// Rows written by prepared statements, and nothing else. Checkpoints are made by a thread, as often as the journal's.
 struct Bare {
     connection: Connection,
+    _stop: mpsc::Sender<()>,
 }
+
+const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(300);
 
 type Write = (usize, Vec<Value>);
 
@@ -234,7 +238,14 @@ impl Bare {
             .iter()
             .for_each(|name| connection.execute_batch(&format!("DROP INDEX {name}")).expect("dropped"));
         connection.set_prepared_statement_cache_capacity(64);
-        Bare { connection }
+        let (stop, stopped) = mpsc::channel();
+        let beside = Connection::open(path).expect("opened");
+        std::thread::spawn(move || {
+            while stopped.recv_timeout(CHECKPOINT_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
+                checkpoint(&beside);
+            }
+        });
+        Bare { connection, _stop: stop }
     }
 
     fn commit(&self, writes: &[Write]) {
@@ -249,12 +260,12 @@ impl Bare {
         }
         prepare("COMMIT").execute([]).expect("committed");
     }
+}
 
-    fn checkpoint(&self) {
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-            .expect("moved");
-    }
+fn checkpoint(connection: &Connection) {
+    connection
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        .expect("moved");
 }
 
 const STATEMENTS: &[&str] = &[

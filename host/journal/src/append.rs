@@ -7,7 +7,7 @@ use crate::fold::fold;
 use crate::open::{Head, Journal, Live};
 use pointsman_model::event::{Emitted, Event};
 use pointsman_model::{Digest, Millis, Seq};
-use rusqlite::{CachedStatement, Connection, ErrorCode, Params, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Params, Row, params};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -222,12 +222,25 @@ impl<'c> Statements<'c> {
 
     /// Answers how many rows were changed.
     pub(crate) fn run(&mut self, sql: Sql, params: impl Params) -> rusqlite::Result<usize> {
+        self.prepared(sql)?.execute(params)
+    }
+
+    /// The one row that is asked for, if it is there.
+    pub(crate) fn find<T>(
+        &mut self,
+        sql: Sql,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Option<T>> {
+        self.prepared(sql)?.query_row(params, read).optional()
+    }
+
+    fn prepared(&mut self, sql: Sql) -> rusqlite::Result<&mut CachedStatement<'c>> {
         let slot = &mut self.prepared[sql as usize];
-        let statement = match slot {
+        Ok(match slot {
             Some(statement) => statement,
             None => slot.insert(self.connection.prepare_cached(sql.text())?),
-        };
-        statement.execute(params)
+        })
     }
 }
 
@@ -265,19 +278,19 @@ statements! {
     GiveSourceUp: "UPDATE OR FAIL sources SET status = 'given_up', held = NULL, finished_at = ?2, retry_at = NULL WHERE id = ?1";
     RunSource: "UPDATE OR FAIL sources SET status = 'running', attempts = ?2 WHERE id = ?1";
     RunSourceAgain: "UPDATE OR FAIL sources SET status = 'running', attempts = ?2, held = NULL, retry_at = NULL WHERE id = ?1";
-    FinishSource: "UPDATE OR FAIL sources SET status = 'done', finished_at = ?2, reason = NULL WHERE id = (SELECT source FROM runs WHERE id = ?1)";
-    ReturnSource: "UPDATE OR FAIL sources SET status = ?2, held = ?3, reason = ?4 WHERE id = (SELECT source FROM runs WHERE id = ?1)";
+    FinishSource: "UPDATE OR FAIL sources SET status = 'done', finished_at = ?2, reason = NULL WHERE id = ?1";
+    ReturnSource: "UPDATE OR FAIL sources SET status = ?2, held = ?3, reason = ?4 WHERE id = ?1";
     PlanRun: "INSERT OR FAIL INTO runs (id, source, attempt, term, class, work, title, host, candidate, base, seed, decision, planned_at, status) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'queued')";
     StartRun: "UPDATE OR FAIL runs SET status = 'running', started_at = ?2 WHERE id = ?1";
+    FindRun: "SELECT source, base, host FROM runs WHERE id = ?1";
     CancelRun: "UPDATE OR FAIL runs SET cancel_reason = ?2 WHERE id = ?1";
     CompleteRun: "UPDATE OR FAIL runs SET status = 'completed', finished_at = ?2, duration_ms = ?3, steps = ?4, loss_before = ?5, \
         loss_after = ?6, model = ?7 WHERE id = ?1";
     FailRun: "UPDATE OR FAIL runs SET status = 'failed', unsuccessful = 1, finished_at = ?2, duration_ms = ?3, failure_class = ?4, error = ?5, \
         exit_code = ?6 WHERE id = ?1";
     EndCancelledRun: "UPDATE OR FAIL runs SET status = 'cancelled', unsuccessful = 1, finished_at = ?2, duration_ms = ?3 WHERE id = ?1";
-    InsertModel: "INSERT OR FAIL INTO models (seq, tag, parent, run, digest, bytes, path, made_at, host) \
-        SELECT ?1, ?2, base, id, ?4, ?5, ?6, ?7, host FROM runs WHERE id = ?3";
+    InsertModel: "INSERT OR FAIL INTO models (seq, tag, parent, run, digest, bytes, path, made_at, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     RetireModel: "UPDATE OR FAIL models SET retired_at = ?2 WHERE tag = ?1";
     InsertRole: "INSERT OR FAIL INTO model_roles (seq, at, model, before, cause, decision, actor, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     RaiseCandidate: "INSERT OR FAIL INTO candidates (seq, tag, baseline, watermark, raised_at, stage, stage_at) \

@@ -7,7 +7,7 @@ use crate::words::Word;
 use pointsman_model::decision::{Decision, Ruling, Subject};
 use pointsman_model::event::{CandidateStep, Event, StageBy};
 use pointsman_model::policy::{PolicyDescription, PolicyRef};
-use pointsman_model::run::{AttemptToken, Completion, Failure, Run, RunEnd, RunReport, Work};
+use pointsman_model::run::{AttemptToken, Completion, Failure, ModelFile, Run, RunEnd, RunReport, Work};
 use pointsman_model::source::NewSource;
 use pointsman_model::{Actor, DecisionId, Millis, ModelTag, Seq, SourceId};
 use rusqlite::params;
@@ -251,6 +251,17 @@ fn finish_run(
     let run = token.run.0 as i64;
     let RunReport { duration_ms, end } = report;
     let duration_ms = *duration_ms as i64;
+    let planned = statements.find(Sql::FindRun, [run], |row| {
+        Ok(PlannedRun {
+            source: row.get(0)?,
+            base: row.get(1)?,
+            host: row.get(2)?,
+        })
+    })?;
+    let Some(PlannedRun { source, base, host }) = planned else {
+        return Ok(0);
+    };
+    let mut changed = 1;
     match end {
         RunEnd::Completed(completion) => {
             let Completion {
@@ -263,30 +274,42 @@ fn finish_run(
                 pairs: _,
             } = completion;
             let tag = model.map(|tag| &tag.0);
-            let changed = statements.run(Sql::CompleteRun, params![run, at, duration_ms, steps, loss_before, loss_after, tag])?;
-            statements.run(Sql::FinishSource, params![run, at])?;
+            statements.run(Sql::CompleteRun, params![run, at, duration_ms, steps, loss_before, loss_after, tag])?;
+            if let Some(source) = source {
+                changed = statements.run(Sql::FinishSource, params![source, at])?;
+            }
             if let (Some(tag), Some(file)) = (tag, file) {
+                let ModelFile { digest, bytes, path } = file;
                 statements.run(
                     Sql::InsertModel,
-                    params![seq, tag, run, file.digest.0, file.bytes as i64, file.path, at],
+                    params![seq, tag, base, run, digest.0, *bytes as i64, path, at, host],
                 )?;
             }
-            Ok(changed)
         }
         RunEnd::Failed(Failure { class, error, exit_code }) => {
-            let changed = statements.run(Sql::FailRun, params![run, at, duration_ms, class.word(), error, exit_code])?;
-            // What becomes of it is a decision of its own, the next event.
-            let status = SourceStatus::Pending.word();
-            statements.run(Sql::ReturnSource, params![run, status, None::<i64>, error])?;
-            Ok(changed)
+            statements.run(Sql::FailRun, params![run, at, duration_ms, class.word(), error, exit_code])?;
+            if let Some(source) = source {
+                // What becomes of it is a decision of its own, the next event.
+                let status = SourceStatus::Pending.word();
+                changed = statements.run(Sql::ReturnSource, params![source, status, None::<i64>, error])?;
+            }
         }
         RunEnd::Cancelled => {
-            let changed = statements.run(Sql::EndCancelledRun, params![run, at, duration_ms])?;
-            let status = SourceStatus::Disabled.word();
-            statements.run(Sql::ReturnSource, params![run, status, 1, "its run was cancelled"])?;
-            Ok(changed)
+            statements.run(Sql::EndCancelledRun, params![run, at, duration_ms])?;
+            if let Some(source) = source {
+                let status = SourceStatus::Disabled.word();
+                changed = statements.run(Sql::ReturnSource, params![source, status, 1, "its run was cancelled"])?;
+            }
         }
     }
+    Ok(changed)
+}
+
+/// What the end of a run takes from its plan.
+struct PlannedRun {
+    source: Option<i64>,
+    base: Option<String>,
+    host: Option<String>,
 }
 
 /// What or who made a model move.
