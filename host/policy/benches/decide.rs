@@ -15,8 +15,8 @@ use std::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-const ROUNDS: usize = 15;
-const ROUND_US: f64 = 20_000.0;
+const ROUNDS: usize = 61;
+const BATCH_US: f64 = 4_000.0;
 
 struct Bare;
 
@@ -52,7 +52,7 @@ fn main() {
     };
     let rust = install("host_diverse.wasm", diverse.clone());
     let rhai = install("source-selection.rhai", script("source-selection.rhai"));
-    println!("us per decision, medians of {ROUNDS} interleaved batches");
+    println!("us per decision, medians of {ROUNDS} interleaved batches; the ratio is the median of the batches' own");
     println!(
         "{:>16} {:>8} {:>10} {:>11} {:>9} {:>8} {:>9}",
         "", "native", "bare warm", "bare fresh", "product", "/ fresh", "rhai"
@@ -82,7 +82,7 @@ fn main() {
         let question = Context::Selection(context.clone());
         let mut engines = Engines::new(library.clone());
         let mut engines_again = Engines::new(library.clone());
-        let medians = medians(&mut [
+        let batches = measure(&mut [
             &mut || {
                 black_box(native(black_box(&context)));
             },
@@ -102,7 +102,7 @@ fn main() {
                 black_box(engines_again.ask(&rhai.policy, &question).expect("it decides"));
             },
         ]);
-        row(&format!("{count} candidates"), &medians);
+        row(&format!("{count} candidates"), &batches);
     }
 
     let rust = install("retry_backoff.wasm", backoff.clone());
@@ -119,7 +119,7 @@ fn main() {
     let warm = pre.instantiate(&mut warm_store).expect("it starts");
     let mut engines = Engines::new(library.clone());
     let mut engines_again = Engines::new(library.clone());
-    let medians = medians(&mut [
+    let batches = measure(&mut [
         &mut || {
             black_box(native_retry(black_box(context)));
         },
@@ -148,27 +148,30 @@ fn main() {
             black_box(engines_again.ask(&rhai.policy, &question).expect("it decides"));
         },
     ]);
-    row("retry", &medians);
+    row("retry", &batches);
 }
 
-fn row(name: &str, medians: &[f64]) {
-    let [native, warm, fresh, product, rhai] = medians else {
-        unreachable!("five ways are measured")
-    };
-    println!(
-        "{name:>16} {native:>8.2} {warm:>10.2} {fresh:>11.2} {product:>9.2} {:>8.2} {rhai:>9.1}",
-        product / fresh
-    );
+fn row(name: &str, batches: &[Vec<f64>]) {
+    let [native, warm, fresh, product, rhai] = [0, 1, 2, 3, 4].map(|way| median(batches[way].clone()));
+    // Of neighbouring batches, so that what slows the machine for a while does not count.
+    let ratio = median(batches[3].iter().zip(&batches[2]).map(|(product, fresh)| product / fresh).collect());
+    println!("{name:>16} {native:>8.2} {warm:>10.2} {fresh:>11.2} {product:>9.2} {ratio:>8.2} {rhai:>9.1}");
 }
 
-fn medians(ways: &mut [&mut dyn FnMut()]) -> Vec<f64> {
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+/// Microseconds per call, for each way and round.
+fn measure(ways: &mut [&mut dyn FnMut()]) -> Vec<Vec<f64>> {
     let batches: Vec<usize> = ways
         .iter_mut()
         .map(|way| {
             (0..20).for_each(|_| way());
             let started = Instant::now();
             (0..20).for_each(|_| way());
-            ((ROUND_US / (started.elapsed().as_secs_f64() * 1e6 / 20.0)) as usize).max(5)
+            ((BATCH_US / (started.elapsed().as_secs_f64() * 1e6 / 20.0)) as usize).max(2)
         })
         .collect();
     let mut times = vec![Vec::new(); ways.len()];
@@ -180,12 +183,6 @@ fn medians(ways: &mut [&mut dyn FnMut()]) -> Vec<f64> {
         }
     }
     times
-        .into_iter()
-        .map(|mut times| {
-            times.sort_by(f64::total_cmp);
-            times[ROUNDS / 2]
-        })
-        .collect()
 }
 
 fn plugin(name: &str) -> Option<Vec<u8>> {

@@ -8,11 +8,11 @@ use pointsman_model::Actor;
 use pointsman_model::command::Command;
 use pointsman_model::decision::{Decision, Link};
 use pointsman_model::event::Event;
-use pointsman_model::policy::{EngineKind, FaultClass, PolicyKind, PolicyLimits};
+use pointsman_model::policy::{EngineKind, FaultClass, PolicyKind};
 use pointsman_model::run::{Completion, HostLoss, ModelFile, RunEnd, RunReport};
 use pointsman_model::source::{Lane, NewSource, Origin};
 use pointsman_policy::{Engines, Library};
-use support::{cpu_ms, load_unasked, plugin};
+use support::{cpu_ms, limits_for, load_unasked, plugin};
 
 /// A hostile decision may cost this much CPU time of the deciding thread, fallback and record included.
 const CONTAINED_WITHIN_MS: f64 = 100.0;
@@ -39,7 +39,7 @@ fn the_fallback_answers_for_a_hostile_policy_and_the_record_says_why() {
 
 fn contained(library: &Library, engine: EngineKind, name: &str, code: &[u8], class: FaultClass) {
     let mut engines = Engines::new(library.clone());
-    let policy = load_unasked(library, engine, PolicyKind::SourceSelection, code, PolicyLimits::default());
+    let policy = load_unasked(library, engine, PolicyKind::SourceSelection, code, limits_for(class));
     let description = library.description(&policy.digest).expect("it is loaded");
     let mut coordinator = Coordinator::new();
     let mut now = 1_000_000;

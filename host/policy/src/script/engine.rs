@@ -13,6 +13,8 @@ const MAP_ENTRIES_MAX: usize = 1_024;
 const VARIABLES_MAX: usize = 128;
 const FUNCTIONS_MAX: usize = 64;
 
+// `on_parse_token` is marked so because it may change, not because it will go.
+#[allow(deprecated)]
 pub(super) fn engine(limits: PolicyLimits) -> Engine {
     let mut engine = Engine::new_raw();
     engine

@@ -2,7 +2,8 @@
 
 use super::context;
 use super::functions;
-use crate::log::truncated;
+use super::meter::Ended;
+use crate::log::{LogFlood, truncated};
 use crate::nearest::nearest;
 use crate::problem::{PolicyProblem, ProblemCode, Stage};
 use crate::version::Failure;
@@ -18,13 +19,22 @@ pub(super) fn of_error(error: EvalAltResult) -> Failure {
     let position = error.position();
     let (class, code, message, fix) = match &error {
         EvalAltResult::ErrorTooManyOperations(_) => (FaultClass::Fuel, None, "the policy used up its fuel".to_string(), None),
-        EvalAltResult::ErrorTerminated(token, _) if token.is_string() => (FaultClass::Trap, None, token.to_string(), None),
-        EvalAltResult::ErrorTerminated(_, _) => (
-            FaultClass::Deadline,
-            None,
-            "the policy ran longer than its deadline allows".to_string(),
-            None,
-        ),
+        EvalAltResult::ErrorTerminated(token, _) => match token.clone().try_cast::<Ended>() {
+            Some(Ended::LogFlood) => (FaultClass::Trap, None, LogFlood.to_string(), None),
+            Some(Ended::Stack) => (FaultClass::Trap, None, "calls are nested too deeply".to_string(), None),
+            Some(Ended::Memory) => (
+                FaultClass::Memory,
+                None,
+                "memory grew too much while the policy ran".to_string(),
+                None,
+            ),
+            Some(Ended::Deadline) | None => (
+                FaultClass::Deadline,
+                None,
+                "the policy ran longer than its deadline allows".to_string(),
+                None,
+            ),
+        },
         EvalAltResult::ErrorDataTooLarge(what, _) => (FaultClass::Memory, None, format!("{what} is over its limit"), None),
         EvalAltResult::ErrorTooManyVariables(_) => (FaultClass::Memory, None, "too many variables".to_string(), None),
         EvalAltResult::ErrorStackOverflow(_) => (FaultClass::Trap, None, "calls are nested too deeply".to_string(), None),

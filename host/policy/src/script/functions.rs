@@ -193,7 +193,12 @@ fn fill(count: i64, item: Dynamic) -> Outcome<Array> {
 }
 
 fn log(message: ImmutableString) -> Outcome<()> {
-    meter::log(&message).map_err(|flood| Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(flood.to_string()), Position::NONE)))
+    meter::log(&message).map_err(|_| {
+        Box::new(EvalAltResult::ErrorTerminated(
+            Dynamic::from(meter::Ended::LogFlood),
+            Position::NONE,
+        ))
+    })
 }
 
 #[cfg(test)]

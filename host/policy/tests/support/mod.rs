@@ -78,6 +78,19 @@ pub fn problem(file: &str, bytes: impl Into<Vec<u8>>) -> PolicyProblem {
     }
 }
 
+/// Where fuel is to end it, little of it, so that on a slow machine too it ends before the deadline does.
+pub fn limits_for(class: FaultClass) -> PolicyLimits {
+    let default = PolicyLimits::default();
+    if class == FaultClass::Fuel {
+        PolicyLimits {
+            fuel: 10_000_000,
+            ..default
+        }
+    } else {
+        default
+    }
+}
+
 /// Loads code as a start of the host does: without asking it anything, as it was once accepted.
 pub fn load_unasked(library: &Library, engine: EngineKind, kind: PolicyKind, code: &[u8], limits: PolicyLimits) -> PolicyRef {
     let digest = version_digest(engine, kind, Digest::of(code), &[], limits);
