@@ -133,8 +133,7 @@ impl Coordinator {
         Wants {
             runs: runs.collect(),
             serving: self.serving(),
-            keep: state.models.keys().cloned().collect(),
-            keep_paths: state.models.values().map(|model| model.path.clone()).collect(),
+            keep: state.models.values().map(|model| model.path.clone()).collect(),
         }
     }
 

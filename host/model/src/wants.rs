@@ -1,6 +1,5 @@
 //! Wants: what should be true outside. Level-triggered: the runner compares and acts, and may be told twice.
 
-use crate::ids::ModelTag;
 use crate::promotion::Model;
 use crate::run::Run;
 use serde::{Deserialize, Serialize};
@@ -11,11 +10,8 @@ pub struct Wants {
     /// Runs that should be under way; one that is cancelled should be ended.
     pub runs: Vec<WantedRun>,
     pub serving: Option<Serving>,
-    /// Models whose files must stay; all others may be deleted.
-    pub keep: BTreeSet<ModelTag>,
-    /// The same models as directories relative to the data directory: files know no tags.
-    #[serde(default)]
-    pub keep_paths: BTreeSet<String>,
+    /// Directories, relative to the data directory, of the models whose files must stay; all others may be deleted.
+    pub keep: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

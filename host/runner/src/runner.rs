@@ -428,10 +428,10 @@ impl Work {
 
     fn sweep_models(&self, wants: &Wants) {
         // A journal that knows a model keeps one; a host that wants none at all has not read its journal.
-        if wants.keep_paths.is_empty() {
+        if wants.keep.is_empty() {
             return;
         }
-        let mut paths = wants.keep_paths.clone();
+        let mut paths = wants.keep.clone();
         paths.extend(
             wants
                 .runs

@@ -48,7 +48,7 @@ fn models_nobody_wants_are_deleted() {
     let exists = |run: u64| bench.path(&format!("models/{run}")).exists();
     assert!(exists(1) && exists(2), "a host that names no model deletes none");
     let mut wants = Wants {
-        keep_paths: ["models/9".to_string()].into(),
+        keep: ["models/9".to_string()].into(),
         runs: vec![training(3)],
         ..Wants::default()
     };
@@ -59,7 +59,7 @@ fn models_nobody_wants_are_deleted() {
     bench.go();
     bench.finished(3);
     assert!(exists(3), "nobody has taken its outcome yet");
-    wants.keep_paths = ["models/3".to_string()].into();
+    wants.keep = ["models/3".to_string()].into();
     wants.runs.clear();
     bench.reconcile(&wants);
     wait_until("the model to be deleted", || !exists(1));

@@ -187,7 +187,7 @@ pub(super) fn wants(wants: &Wants) -> String {
         }
     };
     let _ = writeln!(out, "    serving {serving}");
-    let _ = writeln!(out, "    keep {}", wants.keep_paths.iter().cloned().collect::<Vec<_>>().join(" "));
+    let _ = writeln!(out, "    keep {}", wants.keep.iter().cloned().collect::<Vec<_>>().join(" "));
     out
 }
 
