@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("set by cargo")).join("../..").canonicalize()?;
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("set by cargo"))
+        .join("../..")
+        .canonicalize()?;
     let out = PathBuf::from(env::var("OUT_DIR").expect("set by cargo"));
 
     let page = root.join("web/dist");
@@ -16,12 +18,19 @@ fn main() -> io::Result<()> {
         files.sort();
     }
     println!("cargo::rerun-if-changed={}", page.display());
-    write_table(&out.join("page.rs"), "PAGE", files.iter().map(|name| (name.clone(), page.join(name))))?;
+    write_table(
+        &out.join("page.rs"),
+        "PAGE",
+        files.iter().map(|name| (name.clone(), page.join(name))),
+    )?;
 
     let components = root.join("plugins/dist");
     println!("cargo::rerun-if-changed={}", components.display());
     let names = ["host_diverse.wasm", "eprocess_gate.wasm", "retry_backoff.wasm"];
-    let present = names.iter().map(|name| (name.to_string(), components.join(name))).filter(|(_, path)| path.is_file());
+    let present = names
+        .iter()
+        .map(|name| (name.to_string(), components.join(name)))
+        .filter(|(_, path)| path.is_file());
     write_table(&out.join("components.rs"), "COMPONENTS", present)?;
 
     let scripts = root.join("policies");

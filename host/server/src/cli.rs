@@ -247,7 +247,13 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
         Command::Up(options) => up::up(options, json),
         Command::Watch => watch::watch(&url, json),
         Command::Status => done(show::status(&client, json)),
-        Command::Queue(Queue::Add { title, host, body, file, priority }) => {
+        Command::Queue(Queue::Add {
+            title,
+            host,
+            body,
+            file,
+            priority,
+        }) => {
             let body = match (body, file) {
                 (Some(body), _) => body,
                 (None, Some(file)) => {
@@ -255,40 +261,81 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
                 }
                 (None, None) => String::new(),
             };
-            done(show::queue_add(&client, json, json!({ "title": title, "host": host, "body": body, "priority": priority })))
+            done(show::queue_add(
+                &client,
+                json,
+                json!({ "title": title, "host": host, "body": body, "priority": priority }),
+            ))
         }
         Command::Queue(Queue::List { status, limit }) => done(show::queue_list(&client, json, status.as_deref(), limit)),
         Command::Jobs(Jobs { status, limit }) => done(show::jobs(&client, json, status.as_deref(), limit)),
         Command::Job { id, log: true } => done(show::job_log(&client, id)),
         Command::Job { id, log: false } => done(show::job(&client, json, id)),
-        Command::Cancel { id, reason } => done(show::post(&client, json, &format!("/api/v1/jobs/{id}/cancel"), &reason, &format!("run {id} is being ended"))),
+        Command::Cancel { id, reason } => done(show::post(
+            &client,
+            json,
+            &format!("/api/v1/jobs/{id}/cancel"),
+            &reason,
+            &format!("run {id} is being ended"),
+        )),
         Command::Policy(Policy::List) => done(policy::list(&client, json)),
         Command::Policy(Policy::Check { file, settings }) => policy::check(json, &file, settings.as_deref()),
-        Command::Policy(Policy::Activate { file, settings, reason }) => policy::activate(&client, json, &file, settings.as_deref(), &reason),
+        Command::Policy(Policy::Activate { file, settings, reason }) => {
+            policy::activate(&client, json, &file, settings.as_deref(), &reason)
+        }
         Command::Policy(Policy::Rollback { kind, reason }) => {
             let path = format!("/api/v1/policies/{}/rollback", client::url_encoded(&kind));
-            done(show::post(&client, json, &path, &reason, &format!("{kind} is back at the version before")))
+            done(show::post(
+                &client,
+                json,
+                &path,
+                &reason,
+                &format!("{kind} is back at the version before"),
+            ))
         }
-        Command::Models { action: None | Some(Models::List) } => done(show::models(&client, json)),
-        Command::Models { action: Some(Models::Rollback { reason }) } => {
-            done(show::post(&client, json, "/api/v1/models/rollback", &reason, "the model before is live again"))
-        }
-        Command::Models { action: Some(Models::Approve { tag, reason }) } => {
+        Command::Models {
+            action: None | Some(Models::List),
+        } => done(show::models(&client, json)),
+        Command::Models {
+            action: Some(Models::Rollback { reason }),
+        } => done(show::post(
+            &client,
+            json,
+            "/api/v1/models/rollback",
+            &reason,
+            "the model before is live again",
+        )),
+        Command::Models {
+            action: Some(Models::Approve { tag, reason }),
+        } => {
             let path = format!("/api/v1/models/{}/approve", client::url_encoded(&tag));
             done(show::post(&client, json, &path, &reason, &format!("{tag} goes on")))
         }
-        Command::Models { action: Some(Models::Reject { tag, reason }) } => {
+        Command::Models {
+            action: Some(Models::Reject { tag, reason }),
+        } => {
             let path = format!("/api/v1/models/{}/reject", client::url_encoded(&tag));
             done(show::post(&client, json, &path, &reason, &format!("{tag} is turned down")))
         }
         Command::Train(Train::Start { reason }) => done(show::post(&client, json, "/api/v1/training/start", &reason, "training is on")),
-        Command::Train(Train::Stop { reason }) => {
-            done(show::post(&client, json, "/api/v1/training/stop", &reason, "training is off; runs under way end by themselves"))
-        }
+        Command::Train(Train::Stop { reason }) => done(show::post(
+            &client,
+            json,
+            "/api/v1/training/stop",
+            &reason,
+            "training is off; runs under way end by themselves",
+        )),
         Command::Settings { changes } => done(show::settings(&client, json, &changes)),
-        Command::Complete { prompt, max_tokens, temperature, seed } => {
-            done(show::complete(&client, json, json!({ "prompt": prompt, "max_tokens": max_tokens, "temperature": temperature, "seed": seed })))
-        }
+        Command::Complete {
+            prompt,
+            max_tokens,
+            temperature,
+            seed,
+        } => done(show::complete(
+            &client,
+            json,
+            json!({ "prompt": prompt, "max_tokens": max_tokens, "temperature": temperature, "seed": seed }),
+        )),
         Command::Decisions { kind, limit } => done(show::decisions(&client, json, kind.as_deref(), limit)),
         Command::Decision { id } => done(show::decision(&client, json, id)),
         Command::Verify { data } => verify::verify(json, &data),

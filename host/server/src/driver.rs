@@ -12,10 +12,10 @@ use crate::view::{Batch, View};
 use anyhow::Context as _;
 use pointsman_coordinator::{Coordinator, Policies, Reply};
 use pointsman_journal::{AppendError, Journal, Reader};
+use pointsman_model::Seq;
 use pointsman_model::command::Command;
 use pointsman_model::event::{Emitted, Recorded};
 use pointsman_model::wants::Wants;
-use pointsman_model::Seq;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
@@ -69,13 +69,18 @@ impl Driver {
             }
             ended
         })?;
-        Ok(Driver { inbox: Inbox { sender }, thread })
+        Ok(Driver {
+            inbox: Inbox { sender },
+            thread,
+        })
     }
 
     /// Ends it after what is in the inbox, with a snapshot.
     pub fn stop(self) -> anyhow::Result<()> {
         self.inbox.stop();
-        self.thread.join().map_err(|_| anyhow::anyhow!("the driver's thread has panicked"))?
+        self.thread
+            .join()
+            .map_err(|_| anyhow::anyhow!("the driver's thread has panicked"))?
     }
 }
 
@@ -127,8 +132,23 @@ enum Woken {
 
 impl Loop {
     fn new(setup: Setup, messages: Receiver<Message>) -> Loop {
-        let Setup { journal, reader, restored, view, policies, hub, on_wants, events, health, check_replay } = setup;
-        let Restored { coordinator, last_seq, snapshot_seq } = restored;
+        let Setup {
+            journal,
+            reader,
+            restored,
+            view,
+            policies,
+            hub,
+            on_wants,
+            events,
+            health,
+            check_replay,
+        } = setup;
+        let Restored {
+            coordinator,
+            last_seq,
+            snapshot_seq,
+        } = restored;
         let settled_at = coordinator.state().last_at;
         Loop {
             messages,
@@ -233,14 +253,25 @@ impl Loop {
                 Err(_) => break,
             }
         }
-        if self.coordinator.next_deadline(self.settled_at).is_some_and(|deadline| deadline <= now) {
+        if self
+            .coordinator
+            .next_deadline(self.settled_at)
+            .is_some_and(|deadline| deadline <= now)
+        {
             self.handle(now, Command::Tick, Vec::new(), None, &mut step);
         }
         self.commit(now, step)?;
         Ok(stop)
     }
 
-    fn handle(&mut self, now: u64, command: Command, codes: Codes, reply: Option<oneshot::Sender<Result<Reply, Rejected>>>, step: &mut Step) {
+    fn handle(
+        &mut self,
+        now: u64,
+        command: Command,
+        codes: Codes,
+        reply: Option<oneshot::Sender<Result<Reply, Rejected>>>,
+        step: &mut Step,
+    ) {
         match self.coordinator.handle(now, command, &mut *self.policies) {
             Ok(handled) => {
                 self.settled_at = now;
@@ -273,12 +304,21 @@ impl Loop {
             }
             Err(error) => {
                 // Dropping the replies tells the callers that the host is gone: it is.
-                return Err(anyhow::Error::new(error).context("the journal refused entries that it must take; nothing of them was told to anyone"));
+                return Err(
+                    anyhow::Error::new(error).context("the journal refused entries that it must take; nothing of them was told to anyone")
+                );
             }
         };
-        let mut batch = Batch { entries: Vec::with_capacity(events.len()), contexts: Vec::with_capacity(events.len()) };
+        let mut batch = Batch {
+            entries: Vec::with_capacity(events.len()),
+            contexts: Vec::with_capacity(events.len()),
+        };
         for (offset, Emitted { event, context }) in events.into_iter().enumerate() {
-            batch.entries.push(Recorded { seq: Seq(first.0 + offset as u64), at: now, event });
+            batch.entries.push(Recorded {
+                seq: Seq(first.0 + offset as u64),
+                at: now,
+                event,
+            });
             batch.contexts.push(context);
         }
         self.last_seq = Seq(first.0 + batch.entries.len() as u64 - 1);
@@ -300,7 +340,10 @@ impl Loop {
     }
 
     fn give_view(&mut self) {
-        if self.view_waits && self.view_given.elapsed() >= PUBLISH_EVERY && !self.read_only.as_ref().is_some_and(|read_only| read_only.stale) {
+        if self.view_waits
+            && self.view_given.elapsed() >= PUBLISH_EVERY
+            && !self.read_only.as_ref().is_some_and(|read_only| read_only.stale)
+        {
             self.hub.give(self.view.dashboard(self.coordinator.state()));
             self.view_given = Instant::now();
             self.view_waits = false;
@@ -320,7 +363,9 @@ impl Loop {
         let reason = chain(&error);
         let rejected = match error {
             AppendError::Full(_) => Rejected::Full { reason: reason.clone() },
-            AppendError::Io(_) | AppendError::Closed | AppendError::Unwritable { .. } | AppendError::Broken(_) => Rejected::ReadOnly { reason: reason.clone() },
+            AppendError::Io(_) | AppendError::Closed | AppendError::Unwritable { .. } | AppendError::Broken(_) => {
+                Rejected::ReadOnly { reason: reason.clone() }
+            }
         };
         if self.read_only.is_none() {
             tracing::error!("read-only: {reason}");
@@ -340,7 +385,11 @@ impl Loop {
                 let _ = reply.send(Err(rejected.clone()));
             }
         }
-        self.read_only = Some(ReadOnly { rejected, tried: Instant::now(), stale: true });
+        self.read_only = Some(ReadOnly {
+            rejected,
+            tried: Instant::now(),
+            stale: true,
+        });
         if let Err(error) = self.rebuild() {
             tracing::warn!("the state could not be rebuilt yet: {error:#}");
         }
@@ -398,7 +447,9 @@ impl Loop {
 
     /// Answers what waits without touching anything. Looks are answered as long as the state is the journal's.
     fn refuse_waiting(&mut self, first: Option<Message>) -> bool {
-        let Some(ReadOnly { rejected, stale, .. }) = &self.read_only else { return false };
+        let Some(ReadOnly { rejected, stale, .. }) = &self.read_only else {
+            return false;
+        };
         let mut next = first;
         while let Some(message) = next.take().or_else(|| self.messages.try_recv().ok()) {
             match message {

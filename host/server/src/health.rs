@@ -12,7 +12,10 @@ pub struct Health {
 
 impl Default for Health {
     fn default() -> Health {
-        Health { trouble: Mutex::default(), failed: watch::channel(None).0 }
+        Health {
+            trouble: Mutex::default(),
+            failed: watch::channel(None).0,
+        }
     }
 }
 

@@ -107,8 +107,17 @@ impl Host {
             .with_context(|| format!("{} cannot be listened on; name another address by --listen", options.listen))?;
         let address = listener.local_addr().context("ask for the address")?;
         let (stop, stopping) = watch::channel(false);
-        let started = tokio::task::spawn_blocking(move || start_parts(options, stopping)).await.context("start the host")??;
-        let Started { parts, events, driver, runner, standard, watch } = started;
+        let started = tokio::task::spawn_blocking(move || start_parts(options, stopping))
+            .await
+            .context("start the host")??;
+        let Started {
+            parts,
+            events,
+            driver,
+            runner,
+            standard,
+            watch,
+        } = started;
         let mut ended = stop.subscribe();
         let router = http::router(parts.clone(), Guard::for_address(address));
         let server = tokio::spawn(async move {
@@ -119,7 +128,17 @@ impl Host {
                 })
                 .await
         });
-        Ok(Host { address, parts, events, stop, server, driver, runner, standard, watch })
+        Ok(Host {
+            address,
+            parts,
+            events,
+            stop,
+            server,
+            driver,
+            runner,
+            standard,
+            watch,
+        })
     }
 
     pub fn url(&self) -> String {
@@ -133,7 +152,17 @@ impl Host {
 
     /// Ends in order: no new requests, what was asked is done, a snapshot is written. Runs under way go on; the next start finds them.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let Host { address: _, parts, events: _, stop, server, driver, runner, standard, watch } = self;
+        let Host {
+            address: _,
+            parts,
+            events: _,
+            stop,
+            server,
+            driver,
+            runner,
+            standard,
+            watch,
+        } = self;
         stop.send_replace(true);
         // Viewers close by themselves; a request that takes long is cut off.
         let mut server = server;
@@ -164,7 +193,16 @@ struct Started {
 }
 
 fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow::Result<Started> {
-    let HostOptions { data, listen: _, policies, exe, pass_env, probes, check_replay, journal } = options;
+    let HostOptions {
+        data,
+        listen: _,
+        policies,
+        exe,
+        pass_env,
+        probes,
+        check_replay,
+        journal,
+    } = options;
     std::fs::create_dir_all(&data).with_context(|| format!("the data directory {} cannot be made", data.display()))?;
     let data = data.canonicalize().with_context(|| format!("find {}", data.display()))?;
     let journal = Journal::open(journal_path(&data), journal)?;
@@ -207,7 +245,10 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
 
     // Recorded policies are loaded before anything is decided.
     for not_loaded in installer.load_recorded()? {
-        let text = format!("{} cannot be loaded, so a fallback decides: {}", not_loaded.policy, not_loaded.reason);
+        let text = format!(
+            "{} cannot be loaded, so a fallback decides: {}",
+            not_loaded.policy, not_loaded.reason
+        );
         tracing::warn!("{text}");
         hub.alert(
             &format!("0-not-loaded-{}", not_loaded.policy),
@@ -215,12 +256,26 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
                 level: "error".to_string(),
                 code: "policy_not_loaded".to_string(),
                 text,
-                fix: Some(format!("Activate a policy for {} again: `pointsman policy activate FILE`.", not_loaded.kind)),
+                fix: Some(format!(
+                    "Activate a policy for {} again: `pointsman policy activate FILE`.",
+                    not_loaded.kind
+                )),
             }),
         );
     }
-    inbox.send_blocking(Command::StartHost { version: env!("CARGO_PKG_VERSION").to_string() }, Vec::new()).context("start the host")?;
-    for (number, alert) in shipped::activate_where_none(&installer).context("activate the shipped policies")?.into_iter().enumerate() {
+    inbox
+        .send_blocking(
+            Command::StartHost {
+                version: env!("CARGO_PKG_VERSION").to_string(),
+            },
+            Vec::new(),
+        )
+        .context("start the host")?;
+    for (number, alert) in shipped::activate_where_none(&installer)
+        .context("activate the shipped policies")?
+        .into_iter()
+        .enumerate()
+    {
         tracing::warn!("{}", alert.text);
         hub.alert(&format!("2-shipped-{number}"), Some(alert));
     }
@@ -253,8 +308,25 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         None => None,
     };
     let completions = Arc::new(Semaphore::new(COMPLETIONS_MAX));
-    let parts = Arc::new(Parts { inbox, hub, readers, policies: installer, standard, health, data, completions, stopping });
-    Ok(Started { parts, events, driver, runner, standard: threads, watch })
+    let parts = Arc::new(Parts {
+        inbox,
+        hub,
+        readers,
+        policies: installer,
+        standard,
+        health,
+        data,
+        completions,
+        stopping,
+    });
+    Ok(Started {
+        parts,
+        events,
+        driver,
+        runner,
+        standard: threads,
+        watch,
+    })
 }
 
 /// What runs put out, as viewers see it.
@@ -262,7 +334,10 @@ fn show(hub: &Hub, outputs: &[Output]) {
     for Output { run, kind } in outputs {
         match kind {
             OutputKind::Samples(samples) => {
-                let points: Vec<Point> = samples.iter().map(|sample| http::point(sample.step, sample.loss, sample.eval_loss)).collect();
+                let points: Vec<Point> = samples
+                    .iter()
+                    .map(|sample| http::point(sample.step, sample.loss, sample.eval_loss))
+                    .collect();
                 hub.points(run.0, &points);
             }
             OutputKind::Event(line) => {
@@ -288,7 +363,10 @@ fn reload_after_roll_backs(mut events: broadcast::Receiver<Arc<Batch>>, installe
     std::thread::Builder::new().name("policy-reload".into()).spawn(move || {
         loop {
             let rolled_back = match events.blocking_recv() {
-                Ok(batch) => batch.entries.iter().any(|entry| matches!(entry.event, Event::PolicyRolledBack { .. })),
+                Ok(batch) => batch
+                    .entries
+                    .iter()
+                    .any(|entry| matches!(entry.event, Event::PolicyRolledBack { .. })),
                 // Among what was missed there may have been one.
                 Err(broadcast::error::RecvError::Lagged(_)) => true,
                 Err(broadcast::error::RecvError::Closed) => return,

@@ -110,7 +110,11 @@ async fn no_such_path(uri: Uri) -> ApiError {
 }
 
 async fn no_such_method(method: axum::http::Method, uri: Uri) -> ApiError {
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "no_such_method", format!("{} does not answer {method}", uri.path()))
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "no_such_method",
+        format!("{} does not answer {method}", uri.path()),
+    )
 }
 
 /// Who asks, for the record: the header `x-pointsman-actor`, else `web` for a browser, else `api`.
@@ -118,10 +122,14 @@ fn actor(headers: &HeaderMap) -> Result<Actor, ApiError> {
     let Some(name) = headers.get("x-pointsman-actor") else {
         return Ok(Actor::new(if headers.contains_key("origin") { "web" } else { "api" }));
     };
-    let ok = |name: &&str| (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
+    let ok =
+        |name: &&str| (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
     match name.to_str().ok().filter(ok) {
         Some(name) => Ok(Actor::new(name)),
-        None => Err(ApiError::bad_request("bad_actor", "the header x-pointsman-actor is 1 to 64 letters, digits, '-', '_', '.' or '@'")),
+        None => Err(ApiError::bad_request(
+            "bad_actor",
+            "the header x-pointsman-actor is 1 to 64 letters, digits, '-', '_', '.' or '@'",
+        )),
     }
 }
 
@@ -140,7 +148,8 @@ impl Page {
             Some(text) => match text.parse() {
                 Ok(limit) if (1..=LIST_MAX).contains(&limit) => limit,
                 Ok(_) | Err(_) => {
-                    return Err(ApiError::bad_request("bad_limit", format!("limit is '{text}'")).field("/limit", format!("a whole number from 1 to {LIST_MAX}")));
+                    return Err(ApiError::bad_request("bad_limit", format!("limit is '{text}'"))
+                        .field("/limit", format!("a whole number from 1 to {LIST_MAX}")));
                 }
             },
         };
@@ -162,13 +171,18 @@ impl Page {
 fn id(text: &str, what: &str) -> Result<u64, ApiError> {
     match text.parse() {
         Ok(id) if id <= i64::MAX as u64 => Ok(id),
-        Ok(_) | Err(_) => Err(ApiError::bad_request("bad_id", format!("'{}' is not the number of a {what}", text.chars().take(40).collect::<String>()))),
+        Ok(_) | Err(_) => Err(ApiError::bad_request(
+            "bad_id",
+            format!("'{}' is not the number of a {what}", text.chars().take(40).collect::<String>()),
+        )),
     }
 }
 
 /// Cursor of the page after these rows, if it may hold any.
 fn next_cursor<T>(rows: &[T], page: Page, id: impl Fn(&T) -> u64) -> Option<String> {
-    rows.last().filter(|_| rows.len() as u64 >= u64::from(page.limit)).map(|row| id(row).to_string())
+    rows.last()
+        .filter(|_| rows.len() as u64 >= u64::from(page.limit))
+        .map(|row| id(row).to_string())
 }
 
 /// A query parameter that is one of a few words.
@@ -176,7 +190,10 @@ fn word<T: serde::de::DeserializeOwned>(name: &str, text: Option<&str>, words: &
     let Some(text) = text else { return Ok(None) };
     serde_json::from_value(serde_json::Value::String(text.to_string()))
         .map(Some)
-        .map_err(|_| ApiError::bad_request("bad_filter", format!("{name} is '{}'", text.chars().take(40).collect::<String>())).field(format!("/{name}"), words))
+        .map_err(|_| {
+            ApiError::bad_request("bad_filter", format!("{name} is '{}'", text.chars().take(40).collect::<String>()))
+                .field(format!("/{name}"), words)
+        })
 }
 
 /// The word of a plain enum, as in JSON.
@@ -189,8 +206,11 @@ fn slug(value: &impl serde::Serialize) -> String {
 
 fn kind(slug: &str) -> Result<PolicyKind, ApiError> {
     PolicyKind::parse(slug).ok_or_else(|| {
-        ApiError::not_found("no_such_kind", format!("there is no policy kind '{}'", slug.chars().take(40).collect::<String>()))
-            .fix(format!("the kinds are {}", PolicyKind::ALL.map(PolicyKind::slug).join(", ")))
+        ApiError::not_found(
+            "no_such_kind",
+            format!("there is no policy kind '{}'", slug.chars().take(40).collect::<String>()),
+        )
+        .fix(format!("the kinds are {}", PolicyKind::ALL.map(PolicyKind::slug).join(", ")))
     })
 }
 
@@ -221,8 +241,10 @@ const REASON_BYTES_MAX: usize = 1000;
 
 fn reason(body: ReasonBody) -> Result<String, ApiError> {
     if body.reason.len() > REASON_BYTES_MAX {
-        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_reason", "the reason is too long")
-            .field("/reason", format!("at most {REASON_BYTES_MAX} bytes")));
+        return Err(
+            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_reason", "the reason is too long")
+                .field("/reason", format!("at most {REASON_BYTES_MAX} bytes")),
+        );
     }
     Ok(body.reason)
 }

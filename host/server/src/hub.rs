@@ -92,6 +92,10 @@ pub struct Place {
 impl Hub {
     /// Starts the hub's thread with the read model as it is.
     pub fn start(epoch: String, first: Dashboard) -> Hub {
+        Hub::start_with(epoch, first, PUBLISH_EVERY)
+    }
+
+    fn start_with(epoch: String, first: Dashboard, publish_every: Duration) -> Hub {
         let first = Arc::new(first);
         let value = Arc::new(to_value(&first));
         let (version, _) = watch::channel(0);
@@ -118,7 +122,10 @@ impl Hub {
             }),
         };
         let publisher = hub.clone();
-        std::thread::Builder::new().name("hub".into()).spawn(move || publisher.publish_until_stopped()).expect("a thread can be started");
+        std::thread::Builder::new()
+            .name("hub".into())
+            .spawn(move || publisher.publish_until_stopped(publish_every))
+            .expect("a thread can be started");
         hub
     }
 
@@ -184,16 +191,28 @@ impl Hub {
     /// First frames of a viewer, and its place. It resumes where `since` is a position of this epoch that the ring still holds.
     pub fn join(&self, since: Option<(&str, u64)>) -> (Vec<Utf8Bytes>, Place) {
         let mut inner = self.lock();
-        let hello = Frame::Hello { epoch: self.shared.epoch.clone(), version: env!("CARGO_PKG_VERSION").to_string(), seq: inner.seq };
+        let hello = Frame::Hello {
+            epoch: self.shared.epoch.clone(),
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            seq: inner.seq,
+        };
         let mut frames = vec![to_text(&hello)];
-        let end = inner.first + inner.ring.len() as u64;
-        let resumed = since.filter(|(epoch, _)| *epoch == self.shared.epoch).and_then(|(_, seq)| inner.index_of(seq).map(|next| (next, seq)));
-        let place = match resumed {
-            Some((next, seq)) => Place { next, seq },
-            None => {
-                frames.push(inner.snapshot());
-                Place { next: end, seq: inner.seq }
-            }
+        let resumed = since
+            .filter(|(epoch, _)| *epoch == self.shared.epoch)
+            .and_then(|(_, seq)| inner.index_of(seq));
+        match resumed {
+            Some(next) => frames.extend(
+                inner
+                    .ring
+                    .iter()
+                    .skip((next - inner.first) as usize)
+                    .map(|patch| patch.text.clone()),
+            ),
+            None => frames.push(inner.snapshot()),
+        }
+        let place = Place {
+            next: inner.first + inner.ring.len() as u64,
+            seq: inner.seq,
         };
         (frames, place)
     }
@@ -203,10 +222,18 @@ impl Hub {
         let mut inner = self.lock();
         let end = inner.first + inner.ring.len() as u64;
         let frames = if place.next < inner.first {
-            let gap = Frame::Gap { from: place.seq, to: inner.seq };
+            let gap = Frame::Gap {
+                from: place.seq,
+                to: inner.seq,
+            };
             vec![to_text(&gap), inner.snapshot()]
         } else {
-            inner.ring.iter().skip((place.next - inner.first) as usize).map(|patch| patch.text.clone()).collect()
+            inner
+                .ring
+                .iter()
+                .skip((place.next - inner.first) as usize)
+                .map(|patch| patch.text.clone())
+                .collect()
         };
         *place = Place { next: end, seq: inner.seq };
         frames
@@ -231,7 +258,7 @@ impl Hub {
         self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish_until_stopped(&self) {
+    fn publish_until_stopped(&self, publish_every: Duration) {
         loop {
             let mut inner = self.lock();
             while !inner.dirty && inner.points.is_empty() && !inner.stopping {
@@ -254,7 +281,7 @@ impl Hub {
             if let Some((given, asides, old, from)) = work {
                 self.publish(&laid_over(&given, &asides), &old, from);
             }
-            std::thread::sleep(PUBLISH_EVERY.saturating_sub(started.elapsed()));
+            std::thread::sleep(publish_every.saturating_sub(started.elapsed()));
         }
     }
 
@@ -265,7 +292,12 @@ impl Hub {
         if operations.is_empty() {
             return;
         }
-        let text = to_text(&Frame::Patch { model: MODEL.to_string(), from, seq, patch: Value::Array(operations) });
+        let text = to_text(&Frame::Patch {
+            model: MODEL.to_string(),
+            from,
+            seq,
+            patch: Value::Array(operations),
+        });
         let mut inner = self.lock();
         inner.seq = seq;
         inner.value = Arc::new(value);
@@ -309,15 +341,28 @@ impl Inner {
 /// Facts of the past that need not be laid over any more.
 fn drop_what_is_over(inner: &mut Inner) {
     let Inner { given, asides, .. } = inner;
-    let under_way = |run: &u64| given.jobs.iter().any(|job| job.id == *run && job.finished_at.is_none()) || given.jobs.first().is_none_or(|job| job.id < *run);
+    let under_way = |run: &u64| {
+        given.jobs.iter().any(|job| job.id == *run && job.finished_at.is_none()) || given.jobs.first().is_none_or(|job| job.id < *run)
+    };
     asides.live.retain(|run, _| under_way(run));
     asides.warming.retain(|run| under_way(run));
-    asides.problems.retain(|kind, (generation, _)| given.policies.iter().any(|card| card.kind == *kind && card.generation <= *generation));
+    asides.problems.retain(|kind, (generation, _)| {
+        given
+            .policies
+            .iter()
+            .any(|card| card.kind == *kind && card.generation <= *generation)
+    });
 }
 
 fn laid_over(given: &Dashboard, asides: &Asides) -> Dashboard {
     let mut dashboard = given.clone();
-    let Asides { alerts, problems, live, warming, answered } = asides;
+    let Asides {
+        alerts,
+        problems,
+        live,
+        warming,
+        answered,
+    } = asides;
     for job in dashboard.jobs.iter_mut().filter(|job| job.finished_at.is_none()) {
         if let Some((step, loss)) = live.get(&job.id) {
             job.steps = Some(u32::try_from(*step).unwrap_or(u32::MAX));
@@ -329,7 +374,10 @@ fn laid_over(given: &Dashboard, asides: &Asides) -> Dashboard {
         }
     }
     for card in &mut dashboard.policies {
-        card.problem = problems.get(&card.kind).filter(|(generation, _)| card.generation <= *generation).map(|(_, problem)| problem.clone());
+        card.problem = problems
+            .get(&card.kind)
+            .filter(|(generation, _)| card.generation <= *generation)
+            .map(|(_, problem)| problem.clone());
     }
     if let Some(active) = &mut dashboard.active {
         active.answered = answered.get(&active.tag).copied().unwrap_or(0);
@@ -351,4 +399,112 @@ fn to_value(dashboard: &Dashboard) -> Value {
 
 fn to_text(frame: &Frame) -> Utf8Bytes {
     serde_json::to_string(frame).expect("a frame is plain data").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::View;
+    use pointsman_coordinator::State;
+
+    fn dashboard(seq: u64) -> Dashboard {
+        let mut dashboard = View::default().dashboard(&State::empty());
+        dashboard.seq = seq;
+        dashboard.totals.outcomes = seq;
+        dashboard
+    }
+
+    /// Gives one read model and waits until it is published.
+    fn publish(hub: &Hub, seq: u64) {
+        hub.give(dashboard(seq));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while hub.lock().seq != seq {
+            assert!(Instant::now() < deadline, "position {seq} is published");
+            std::thread::yield_now();
+        }
+    }
+
+    fn hub() -> Hub {
+        Hub::start_with("epoch".into(), dashboard(0), Duration::ZERO)
+    }
+
+    fn kinds(frames: &[Utf8Bytes]) -> Vec<&'static str> {
+        let kind = |frame: &Utf8Bytes| match serde_json::from_str(frame).expect("a frame") {
+            Frame::Hello { .. } => "hello",
+            Frame::Snapshot { .. } => "snapshot",
+            Frame::Patch { .. } => "patch",
+            Frame::Samples { .. } => "samples",
+            Frame::Gap { .. } => "gap",
+        };
+        frames.iter().map(kind).collect()
+    }
+
+    #[test]
+    fn a_viewer_comes_back_to_where_it_was() {
+        let hub = hub();
+        let (first, mut place) = hub.join(None);
+        assert_eq!(kinds(&first), ["hello", "snapshot"]);
+        for seq in 1..=3 {
+            publish(&hub, seq);
+        }
+        assert_eq!(kinds(&hub.take(&mut place)), ["patch", "patch", "patch"]);
+        assert_eq!(kinds(&hub.take(&mut place)), Vec::<&str>::new());
+        assert_eq!(kinds(&hub.join(Some(("epoch", 1))).0), ["hello", "patch", "patch"]);
+        assert_eq!(kinds(&hub.join(Some(("epoch", 3))).0), ["hello"]);
+        assert_eq!(kinds(&hub.join(Some(("epoch", 9))).0), ["hello", "snapshot"]);
+        assert_eq!(kinds(&hub.join(Some(("before", 3))).0), ["hello", "snapshot"]);
+        hub.stop();
+    }
+
+    #[test]
+    fn a_viewer_that_is_too_slow_is_told_of_the_gap_and_holds_up_nobody() {
+        let hub = hub();
+        let (_, mut slow) = hub.join(None);
+        let positions = RING_MAX as u64 + 20;
+        for seq in 1..=positions {
+            publish(&hub, seq);
+        }
+        let frames = hub.take(&mut slow);
+        assert_eq!(kinds(&frames), ["gap", "snapshot"]);
+        assert_eq!(
+            serde_json::from_str::<Frame>(&frames[0]).expect("a frame"),
+            Frame::Gap { from: 0, to: positions }
+        );
+        // The oldest position whose way on is not whole any more gets a snapshot.
+        assert_eq!(kinds(&hub.join(Some(("epoch", 19))).0), ["hello", "snapshot"]);
+        assert_eq!(kinds(&hub.join(Some(("epoch", 20))).0).len(), 1 + RING_MAX);
+        hub.stop();
+    }
+
+    #[test]
+    fn what_is_not_in_the_journal_comes_as_an_aside() {
+        let hub = hub();
+        let (_, mut place) = hub.join(None);
+        hub.alert(
+            "a",
+            Some(Alert {
+                level: "info".into(),
+                code: "c".into(),
+                text: "t".into(),
+                fix: None,
+            }),
+        );
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let frames = loop {
+            let frames = hub.take(&mut place);
+            if !frames.is_empty() {
+                break frames;
+            }
+            assert!(Instant::now() < deadline, "the alert is published");
+            std::thread::yield_now();
+        };
+        let Frame::Patch { from, seq, patch, .. } = serde_json::from_str(&frames[0]).expect("a frame") else {
+            panic!("a patch")
+        };
+        assert_eq!((from, seq), (0, 0));
+        assert_eq!((&patch[0]["op"], &patch[0]["path"]), (&"replace".into(), &"/alerts".into()));
+        // Who comes back to the same position is sent it again: it may not have seen it.
+        assert_eq!(kinds(&hub.join(Some(("epoch", 0))).0), ["hello", "patch"]);
+        hub.stop();
+    }
 }

@@ -17,7 +17,11 @@ pub type Codes = Vec<(Digest, Arc<[u8]>)>;
 pub type Look = Box<dyn FnOnce(&State) + Send>;
 
 pub(crate) enum Message {
-    Command { command: Box<Command>, codes: Codes, reply: Option<oneshot::Sender<Result<Reply, Rejected>>> },
+    Command {
+        command: Box<Command>,
+        codes: Codes,
+        reply: Option<oneshot::Sender<Result<Reply, Rejected>>>,
+    },
     Look(Look),
     /// Tell the runner again what is wanted.
     Refresh,
@@ -54,21 +58,33 @@ impl Inbox {
     /// The same for a command that brings code along.
     pub async fn send_with(&self, command: Command, codes: Codes) -> Result<Reply, Rejected> {
         let (reply, answer) = oneshot::channel();
-        self.put(Message::Command { command: Box::new(command), codes, reply: Some(reply) })?;
+        self.put(Message::Command {
+            command: Box::new(command),
+            codes,
+            reply: Some(reply),
+        })?;
         answer.await.unwrap_or(Err(Rejected::Stopping))
     }
 
     /// The same from a plain thread.
     pub fn send_blocking(&self, command: Command, codes: Codes) -> Result<Reply, Rejected> {
         let (reply, answer) = oneshot::channel();
-        self.put(Message::Command { command: Box::new(command), codes, reply: Some(reply) })?;
+        self.put(Message::Command {
+            command: Box::new(command),
+            codes,
+            reply: Some(reply),
+        })?;
         answer.blocking_recv().unwrap_or(Err(Rejected::Stopping))
     }
 
     /// Waits for room and not for an answer: for reports of the runner, which may block and tells an outcome again.
     pub fn report(&self, command: Command) {
         // The only way to fail is a driver that has stopped; the supervisor keeps the result for the next start.
-        let _ = self.sender.send(Message::Command { command: Box::new(command), codes: Vec::new(), reply: None });
+        let _ = self.sender.send(Message::Command {
+            command: Box::new(command),
+            codes: Vec::new(),
+            reply: None,
+        });
     }
 
     /// Reads from the state between two steps.

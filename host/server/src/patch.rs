@@ -26,7 +26,11 @@ pub fn diff(old: &Value, new: &Value, aside: bool) -> Vec<Value> {
             continue;
         }
         let path = format!("/{key}");
-        let operations = if ROW_LISTS.contains(&key.as_str()) { rows(&path, was, value) } else { nested(&path, was, value) };
+        let operations = if ROW_LISTS.contains(&key.as_str()) {
+            rows(&path, was, value)
+        } else {
+            nested(&path, was, value)
+        };
         if aside && operations.iter().any(|operation| operation["op"] != "replace") {
             patch.push(json!({ "op": "replace", "path": path, "value": value }));
         } else {
@@ -52,7 +56,9 @@ fn nested(prefix: &str, old: &Value, new: &Value) -> Vec<Value> {
 
 fn rows(path: &str, old: &Value, new: &Value) -> Vec<Value> {
     let whole = || vec![json!({ "op": "replace", "path": path, "value": new })];
-    let (Value::Array(old), Value::Array(new_rows)) = (old, new) else { return whole() };
+    let (Value::Array(old), Value::Array(new_rows)) = (old, new) else {
+        return whole();
+    };
     let mut operations = Vec::new();
     let mut rest: Vec<&Value> = old.iter().collect();
     for at in (0..rest.len()).rev() {

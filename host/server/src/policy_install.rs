@@ -41,7 +41,13 @@ pub struct NotLoaded {
 
 impl Installer {
     pub fn new(library: Library, inbox: Inbox, readers: Arc<Readers>) -> Installer {
-        Installer { library, inbox, readers, checking: Mutex::default(), loaded: Mutex::default() }
+        Installer {
+            library,
+            inbox,
+            readers,
+            checking: Mutex::default(),
+            loaded: Mutex::default(),
+        }
     }
 
     /// Takes an offer through every stage; nothing live is touched.
@@ -63,14 +69,23 @@ impl Installer {
         let code = checked.code.clone();
         self.library.install(checked);
         loaded.insert(digest);
-        let sent = self.inbox.send_blocking(Command::ActivatePolicy { description, actor, reason }, vec![(digest, code)]);
+        let sent = self.inbox.send_blocking(
+            Command::ActivatePolicy {
+                description,
+                actor,
+                reason,
+            },
+            vec![(digest, code)],
+        );
         self.sweep(&mut loaded);
         sent
     }
 
     /// Back to the version before.
     pub fn roll_back(&self, kind: PolicyKind, actor: Actor, reason: String) -> Result<Reply, ApiError> {
-        let reply = self.inbox.send_blocking(Command::RollBackPolicy { kind, actor, reason }, Vec::new())?;
+        let reply = self
+            .inbox
+            .send_blocking(Command::RollBackPolicy { kind, actor, reason }, Vec::new())?;
         for not_loaded in self.load_recorded()? {
             tracing::warn!("{} cannot be loaded: {}", not_loaded.policy, not_loaded.reason);
         }
@@ -86,7 +101,10 @@ impl Installer {
     /// Kinds for which no version is active.
     pub fn kinds_without_policy(&self) -> Result<Vec<PolicyKind>, Rejected> {
         self.inbox.look_blocking(|state| {
-            PolicyKind::ALL.into_iter().filter(|kind| state.slot(*kind).is_none_or(|slot| slot.active.is_none())).collect()
+            PolicyKind::ALL
+                .into_iter()
+                .filter(|kind| state.slot(*kind).is_none_or(|slot| slot.active.is_none()))
+                .collect()
         })
     }
 
@@ -94,7 +112,12 @@ impl Installer {
     /// does not load never stops the host: the chain goes on to the next link.
     pub fn load_recorded(&self) -> Result<Vec<NotLoaded>, Rejected> {
         let wanted: Vec<PolicyDescription> = self.inbox.look_blocking(|state| {
-            state.policies.values().flat_map(|slot| slot.active.iter().chain(slot.history.last())).map(|installed| installed.description.clone()).collect()
+            state
+                .policies
+                .values()
+                .flat_map(|slot| slot.active.iter().chain(slot.history.last()))
+                .map(|installed| installed.description.clone())
+                .collect()
         })?;
         let mut loaded = lock(&self.loaded);
         let mut not_loaded = Vec::new();
@@ -105,7 +128,10 @@ impl Installer {
             }
             let code = self.readers.with(|reader| reader.policy_code(digest));
             let result = match code {
-                Ok(Ok(Some(row))) => self.library.load_recorded(&description, &row.code).map_err(|problem| problem.to_string()),
+                Ok(Ok(Some(row))) => self
+                    .library
+                    .load_recorded(&description, &row.code)
+                    .map_err(|problem| problem.to_string()),
                 Ok(Ok(None)) => Err("its code is not in the journal".to_string()),
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(error) => Err(error.to_string()),
@@ -114,7 +140,11 @@ impl Installer {
                 Ok(()) => {
                     loaded.insert(digest);
                 }
-                Err(reason) => not_loaded.push(NotLoaded { kind: description.kind, policy: description.policy.to_string(), reason }),
+                Err(reason) => not_loaded.push(NotLoaded {
+                    kind: description.kind,
+                    policy: description.policy.to_string(),
+                    reason,
+                }),
             }
         }
         Ok(not_loaded)
@@ -123,7 +153,12 @@ impl Installer {
     /// Drops versions that no slot remembers.
     fn sweep(&self, loaded: &mut BTreeSet<Digest>) {
         let remembered = self.inbox.look_blocking(|state| -> BTreeSet<Digest> {
-            state.policies.values().flat_map(|slot| slot.active.iter().chain(&slot.history)).map(|installed| installed.description.policy.digest).collect()
+            state
+                .policies
+                .values()
+                .flat_map(|slot| slot.active.iter().chain(&slot.history))
+                .map(|installed| installed.description.policy.digest)
+                .collect()
         });
         // Without an answer the host is stopping, and memory does not matter.
         let Ok(remembered) = remembered else { return };
@@ -133,12 +168,37 @@ impl Installer {
 
 fn check(library: &Library, offer: &Offer) -> Result<Checked, wire::PolicyProblem> {
     let Offer { file, code, settings } = offer.clone();
-    library.check(PolicySource { file, bytes: code, settings }, PolicyLimits::default()).map_err(wire_problem)
+    library
+        .check(
+            PolicySource {
+                file,
+                bytes: code,
+                settings,
+            },
+            PolicyLimits::default(),
+        )
+        .map_err(wire_problem)
 }
 
 fn wire_problem(problem: pointsman_policy::PolicyProblem) -> wire::PolicyProblem {
-    let pointsman_policy::PolicyProblem { code, stage, file, line, column, message, fix } = problem;
-    wire::PolicyProblem { code: code.code().to_string(), stage: stage.to_string(), file, line, column, message, fix }
+    let pointsman_policy::PolicyProblem {
+        code,
+        stage,
+        file,
+        line,
+        column,
+        message,
+        fix,
+    } = problem;
+    wire::PolicyProblem {
+        code: code.code().to_string(),
+        stage: stage.to_string(),
+        file,
+        line,
+        column,
+        message,
+        fix,
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -57,17 +57,32 @@ impl PolicyWatch {
         let watcher = match watcher.and_then(|mut watcher| watcher.watch(&directory, RecursiveMode::NonRecursive).map(|()| watcher)) {
             Ok(watcher) => Some(watcher),
             Err(error) => {
-                tracing::warn!("{} is looked at every {} s, the system does not tell of changes: {error}", directory.display(), LOOK_EVERY.as_secs());
+                tracing::warn!(
+                    "{} is looked at every {} s, the system does not tell of changes: {error}",
+                    directory.display(),
+                    LOOK_EVERY.as_secs()
+                );
                 None
             }
         };
-        let mut seen = Seen { directory, installer, hub, files: BTreeMap::new() };
+        let mut seen = Seen {
+            directory,
+            installer,
+            hub,
+            files: BTreeMap::new(),
+        };
         // What is there now is known, and not activated.
         for (path, content) in seen.scan() {
             seen.files.insert(path, File { content, kind: None });
         }
-        let thread = std::thread::Builder::new().name("policy-watch".into()).spawn(move || seen.run(&signals))?;
-        Ok(PolicyWatch { stop, thread: Some(thread), _watcher: watcher })
+        let thread = std::thread::Builder::new()
+            .name("policy-watch".into())
+            .spawn(move || seen.run(&signals))?;
+        Ok(PolicyWatch {
+            stop,
+            thread: Some(thread),
+            _watcher: watcher,
+        })
     }
 }
 
@@ -133,7 +148,10 @@ impl Seen {
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_policy = (name.ends_with(".rhai") || name.ends_with(".wasm")) && !name.starts_with('.');
             let is_file = std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= FILE_BYTES_MAX);
-            if is_policy && is_file && let Ok(code) = std::fs::read(&path) {
+            if is_policy
+                && is_file
+                && let Ok(code) = std::fs::read(&path)
+            {
                 let settings = std::fs::read(settings_file(&path)).unwrap_or_default();
                 found.push((path, Digest::of(&[Digest::of(&code).0, Digest::of(&settings).0].concat())));
             }
@@ -162,13 +180,19 @@ impl Seen {
                 if self.installer.active(kind) == Some(policy.digest) {
                     return;
                 }
-                match self.installer.activate(checked, Actor::new("file-watch"), format!("{name} was saved")) {
+                match self
+                    .installer
+                    .activate(checked, Actor::new("file-watch"), format!("{name} was saved"))
+                {
                     Ok(Reply::Generation(generation)) => tracing::info!("{name}: {policy} is generation {generation} of {kind}"),
                     Ok(Reply::Done | Reply::Source(_) | Reply::Run(_)) => {}
                     Err(rejected) => {
                         tracing::warn!("{name} was not activated: {rejected}");
                         let text = format!("{name} was not activated: {rejected}");
-                        self.hub.alert(&alert_key(&name), Some(alert("policy_not_activated", text, Some("Save it again.".to_string()))));
+                        self.hub.alert(
+                            &alert_key(&name),
+                            Some(alert("policy_not_activated", text, Some("Save it again.".to_string()))),
+                        );
                     }
                 }
             }
@@ -177,14 +201,31 @@ impl Seen {
     }
 
     fn refuse(&mut self, path: PathBuf, content: Digest, name: &str, kind: Option<PolicyKind>, problem: PolicyProblem) {
-        let place: String = [problem.line, problem.column].into_iter().flatten().map(|number| format!(":{number}")).collect();
+        let place: String = [problem.line, problem.column]
+            .into_iter()
+            .flatten()
+            .map(|number| format!(":{number}"))
+            .collect();
         let fix = problem.fix.as_ref().map(|fix| format!(" Fix: {fix}")).unwrap_or_default();
-        tracing::warn!("{} {name}{place} {} The version before goes on serving.{fix}", problem.code, problem.message);
+        tracing::warn!(
+            "{} {name}{place} {} The version before goes on serving.{fix}",
+            problem.code,
+            problem.message
+        );
         self.files.insert(path, File { content, kind });
-        let generation = kind.map(|kind| self.hub.latest().policies.iter().find(|card| card.kind == kind.slug()).map_or(0, |card| card.generation));
+        let generation = kind.map(|kind| {
+            self.hub
+                .latest()
+                .policies
+                .iter()
+                .find(|card| card.kind == kind.slug())
+                .map_or(0, |card| card.generation)
+        });
         self.hub.aside(|asides| {
             let text = format!("{name}{place}: {} The version before goes on serving.", problem.message);
-            asides.alerts.insert(alert_key(name), alert(&problem.code, text, problem.fix.clone()));
+            asides
+                .alerts
+                .insert(alert_key(name), alert(&problem.code, text, problem.fix.clone()));
             if let (Some(kind), Some(generation)) = (kind, generation) {
                 asides.problems.insert(kind.slug().to_string(), (generation, problem));
             }
@@ -202,23 +243,51 @@ fn read(path: &Path, name: &str) -> Result<Offer, PolicyProblem> {
         message,
         fix: Some(fix.to_string()),
     };
-    let code = std::fs::read(path).map_err(|error| problem(name.to_string(), format!("cannot be read: {error}"), "make it readable and save it again"))?;
+    let code = std::fs::read(path).map_err(|error| {
+        problem(
+            name.to_string(),
+            format!("cannot be read: {error}"),
+            "make it readable and save it again",
+        )
+    })?;
     let settings_path = settings_file(path);
-    let settings_name = settings_path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let settings_name = settings_path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let settings: Vec<Setting> = match std::fs::read(&settings_path) {
         Ok(text) => {
             let values: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&text).map_err(|error| PolicyProblem {
                 line: u32::try_from(error.line()).ok(),
                 column: u32::try_from(error.column()).ok(),
-                ..problem(settings_name.clone(), format!("is not a JSON object of settings: {error}"), "write an object such as {\"limit\": 3}")
+                ..problem(
+                    settings_name.clone(),
+                    format!("is not a JSON object of settings: {error}"),
+                    "write an object such as {\"limit\": 3}",
+                )
             })?;
-            crate::http::settings_of(values)
-                .map_err(|(setting, detail)| problem(settings_name, format!("setting '{setting}' cannot be used: {detail}"), "give it a plain value"))?
+            crate::http::settings_of(values).map_err(|(setting, detail)| {
+                problem(
+                    settings_name,
+                    format!("setting '{setting}' cannot be used: {detail}"),
+                    "give it a plain value",
+                )
+            })?
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(problem(settings_name, format!("cannot be read: {error}"), "make it readable and save it again")),
+        Err(error) => {
+            return Err(problem(
+                settings_name,
+                format!("cannot be read: {error}"),
+                "make it readable and save it again",
+            ));
+        }
     };
-    Ok(Offer { file: name.to_string(), code, settings })
+    Ok(Offer {
+        file: name.to_string(),
+        code,
+        settings,
+    })
 }
 
 /// The kind that a file which cannot be checked is most likely of: named in its name, or in its text.
@@ -234,5 +303,10 @@ fn alert_key(name: &str) -> String {
 }
 
 fn alert(code: &str, text: String, fix: Option<String>) -> Alert {
-    Alert { level: "warning".to_string(), code: code.to_string(), text, fix }
+    Alert {
+        level: "warning".to_string(),
+        code: code.to_string(),
+        text,
+        fix,
+    }
 }

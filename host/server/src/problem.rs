@@ -36,7 +36,11 @@ impl ApiError {
     /// Our own failure; the chain of causes goes to the log, not to the caller.
     pub fn internal(what: &str, error: impl std::fmt::Display) -> ApiError {
         tracing::error!("{what}: {error:#}");
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("{what} failed; the host's log says why"))
+        ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            format!("{what} failed; the host's log says why"),
+        )
     }
 
     pub fn fix(mut self, fix: impl Into<String>) -> ApiError {
@@ -46,7 +50,10 @@ impl ApiError {
 
     /// Adds a field at fault; `pointer` is a JSON pointer.
     pub fn field(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> ApiError {
-        self.0.errors.push(FieldError { pointer: pointer.into(), detail: detail.into() });
+        self.0.errors.push(FieldError {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        });
         self
     }
 }
@@ -67,7 +74,13 @@ impl IntoResponse for ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> ApiError {
-        let Refusal { kind, code, message, fields, fix } = refusal;
+        let Refusal {
+            kind,
+            code,
+            message,
+            fields,
+            fix,
+        } = refusal;
         let status = match kind {
             RefusalKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             RefusalKind::NotFound => StatusCode::NOT_FOUND,
@@ -86,16 +99,24 @@ impl From<Rejected> for ApiError {
     fn from(rejected: Rejected) -> ApiError {
         match rejected {
             Rejected::Refused(refusal) => refusal.into(),
-            Rejected::Busy => ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "the host has more requests waiting than it takes at a time")
-                .fix("try again in a second"),
-            Rejected::Full { reason } => {
-                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", format!("nothing was changed: the journal has no space ({reason})"))
-                    .fix("free space in the data directory; the host goes on by itself")
-            }
-            Rejected::ReadOnly { reason } => {
-                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "read_only", format!("nothing was changed: the journal cannot be written ({reason})"))
-                    .fix("see to the disk under the data directory; the host goes on by itself")
-            }
+            Rejected::Busy => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "the host has more requests waiting than it takes at a time",
+            )
+            .fix("try again in a second"),
+            Rejected::Full { reason } => ApiError::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "storage_full",
+                format!("nothing was changed: the journal has no space ({reason})"),
+            )
+            .fix("free space in the data directory; the host goes on by itself"),
+            Rejected::ReadOnly { reason } => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "read_only",
+                format!("nothing was changed: the journal cannot be written ({reason})"),
+            )
+            .fix("see to the disk under the data directory; the host goes on by itself"),
             Rejected::Stopping => ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the host is shutting down")
                 .fix("start it again with `pointsman up`"),
         }

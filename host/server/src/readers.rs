@@ -14,7 +14,10 @@ pub struct Readers {
 
 impl Readers {
     pub fn new(path: PathBuf) -> Readers {
-        Readers { path, idle: Mutex::default() }
+        Readers {
+            path,
+            idle: Mutex::default(),
+        }
     }
 
     /// Asks on a connection of the caller's own. Blocks: not for async threads.

@@ -34,7 +34,11 @@ pub fn restore(reader: &Reader) -> anyhow::Result<Restored> {
         None => (Coordinator::new(), Seq(0)),
     };
     let last_seq = replay(reader, snapshot_seq, |recorded| coordinator.apply_recorded(recorded))?;
-    Ok(Restored { coordinator, last_seq, snapshot_seq })
+    Ok(Restored {
+        coordinator,
+        last_seq,
+        snapshot_seq,
+    })
 }
 
 /// The state as the journal alone tells it.
@@ -54,10 +58,14 @@ pub fn view(reader: &Reader, last_seq: Seq) -> anyhow::Result<View> {
     let mut entries = Vec::new();
     replay(reader, from, |recorded| entries.push(recorded.clone()))?;
     let mut contexts = vec![None; entries.len()];
-    let shown = entries.iter().zip(&mut contexts).rev().filter_map(|(recorded, context)| match &recorded.event {
-        Event::Decided(decision) => Some((decision.id, context)),
-        _ => None,
-    });
+    let shown = entries
+        .iter()
+        .zip(&mut contexts)
+        .rev()
+        .filter_map(|(recorded, context)| match &recorded.event {
+            Event::Decided(decision) => Some((decision.id, context)),
+            _ => None,
+        });
     for (id, context) in shown.take(crate::view::DECISIONS_MAX) {
         *context = reader.decision(id).context("read a decision")?.and_then(|record| record.context);
     }
@@ -79,12 +87,18 @@ pub fn first_difference(replayed: &State, live: &State) -> String {
 fn replay(reader: &Reader, after: Seq, mut each: impl FnMut(&Recorded)) -> anyhow::Result<Seq> {
     let mut last = after;
     loop {
-        let page = reader.events_after(last, PAGE).with_context(|| format!("read the journal after entry {last}"))?;
+        let page = reader
+            .events_after(last, PAGE)
+            .with_context(|| format!("read the journal after entry {last}"))?;
         if page.is_empty() {
             return Ok(last);
         }
         for recorded in &page {
-            anyhow::ensure!(recorded.seq.0 == last.0 + 1, "entry {} of the journal is missing: run `pointsman verify`", last.0 + 1);
+            anyhow::ensure!(
+                recorded.seq.0 == last.0 + 1,
+                "entry {} of the journal is missing: run `pointsman verify`",
+                last.0 + 1
+            );
             last = recorded.seq;
             each(recorded);
         }

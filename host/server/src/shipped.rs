@@ -11,8 +11,8 @@ include!(concat!(env!("OUT_DIR"), "/scripts.rs"));
 /// What serves a kind until somebody else is put in its place: the first of these that is embedded and passes the checks.
 fn preferred(kind: PolicyKind) -> &'static [&'static str] {
     match kind {
-        PolicyKind::SourceSelection => &["host_diverse.wasm", "selection.rhai", "source_selection.rhai", "source-selection.rhai", "host_diverse.rhai"],
-        PolicyKind::PromotionGate => &["eprocess_gate.wasm", "gate.rhai", "promotion_gate.rhai", "promotion-gate.rhai", "eprocess_gate.rhai"],
+        PolicyKind::SourceSelection => &["host_diverse.wasm", "source-selection.rhai"],
+        PolicyKind::PromotionGate => &["eprocess_gate.wasm", "promotion-gate.rhai"],
         PolicyKind::Retry => &["retry.rhai", "retry_backoff.wasm"],
         PolicyKind::Curriculum => &["curriculum.rhai"],
     }
@@ -32,8 +32,14 @@ pub fn activate_where_none(installer: &Installer) -> Result<Vec<Alert>, crate::i
 fn activate(installer: &Installer, kind: PolicyKind) -> Result<Option<Alert>, crate::inbox::Rejected> {
     let mut refused = None;
     for name in preferred(kind) {
-        let Some((file, code)) = COMPONENTS.iter().chain(SCRIPTS).find(|(file, _)| file == name) else { continue };
-        let offer = Offer { file: file.to_string(), code: code.to_vec(), settings: Vec::new() };
+        let Some((file, code)) = COMPONENTS.iter().chain(SCRIPTS).find(|(file, _)| file == name) else {
+            continue;
+        };
+        let offer = Offer {
+            file: file.to_string(),
+            code: code.to_vec(),
+            settings: Vec::new(),
+        };
         match installer.check(&offer) {
             Ok(checked) if checked.description.kind == kind => {
                 installer.activate(checked, Actor::new("host"), "shipped with Pointsman".to_string())?;

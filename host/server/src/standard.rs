@@ -47,11 +47,20 @@ pub struct StandardThreads {
 
 impl StandardRequests {
     pub fn new(service: Arc<ModelService>, probes: bool) -> Arc<StandardRequests> {
-        Arc::new(StandardRequests { service, waiting: Mutex::default(), probes: AtomicBool::new(probes), stopping: AtomicBool::new(false) })
+        Arc::new(StandardRequests {
+            service,
+            waiting: Mutex::default(),
+            probes: AtomicBool::new(probes),
+            stopping: AtomicBool::new(false),
+        })
     }
 
     /// Answers a request; blocks while the model writes.
-    pub fn complete(&self, request: &CompletionRequest, on_text: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<Completion, ServeError> {
+    pub fn complete(
+        &self,
+        request: &CompletionRequest,
+        on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Completion, ServeError> {
         let mut completion = self.service.complete_streaming(request, on_text)?;
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         *waiting.answered.entry(completion.model.0.clone()).or_default() += 1;
@@ -67,10 +76,17 @@ impl StandardRequests {
     pub fn start(self: &Arc<Self>, inbox: Inbox, hub: Hub) -> std::io::Result<StandardThreads> {
         let mut threads = Vec::new();
         let requests = self.clone();
-        threads.push(std::thread::Builder::new().name("samples".into()).spawn(move || requests.hand_over(&inbox, &hub))?);
+        threads.push(
+            std::thread::Builder::new()
+                .name("samples".into())
+                .spawn(move || requests.hand_over(&inbox, &hub))?,
+        );
         let requests = self.clone();
         threads.push(std::thread::Builder::new().name("probes".into()).spawn(move || requests.probe())?);
-        Ok(StandardThreads { requests: self.clone(), threads })
+        Ok(StandardThreads {
+            requests: self.clone(),
+            threads,
+        })
     }
 
     fn hand_over(&self, inbox: &Inbox, hub: &Hub) {
@@ -88,7 +104,10 @@ impl StandardRequests {
             for (candidate, samples) in by_candidate {
                 for samples in samples.chunks(SAMPLES_AT_ONCE) {
                     // A candidate whose trial has just ended is not there any more: that is no news.
-                    let command = Command::ReportServed { candidate: candidate.clone(), samples: samples.to_vec() };
+                    let command = Command::ReportServed {
+                        candidate: candidate.clone(),
+                        samples: samples.to_vec(),
+                    };
                     if let Err(error) = inbox.send_blocking(command, Vec::new()) {
                         tracing::debug!("samples of {candidate} were not taken: {error}");
                     }

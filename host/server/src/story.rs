@@ -33,6 +33,8 @@ struct Trial {
     wanted: u64,
     pairs: usize,
     told: usize,
+    /// An evaluation of it has been planned before.
+    looked: bool,
 }
 
 /// One line of the story.
@@ -49,7 +51,11 @@ impl Story {
         Story {
             started,
             view: View::default(),
-            runs: state.runs.values().map(|run| (run.token.run, (run.title.clone(), run.work.clone()))).collect(),
+            runs: state
+                .runs
+                .values()
+                .map(|run| (run.token.run, (run.title.clone(), run.work.clone())))
+                .collect(),
             window: u64::from(state.settings.promotion_window),
             successes: state.totals.successes,
             watermark: state.watermark,
@@ -73,12 +79,29 @@ impl Story {
         let mut say = |text: String| lines.push(Line { text, is_live: false });
         match event {
             Event::Decided(decision) => {
-                let reason = decision.ruling.advice.reasons.first().map(|reason| reason.text.clone()).unwrap_or_default();
+                let reason = decision
+                    .ruling
+                    .advice
+                    .reasons
+                    .first()
+                    .map(|reason| without_stop(&reason.text).to_string())
+                    .unwrap_or_default();
                 for declined in &decision.ruling.declined {
-                    say(format!("{} did not answer ({}: {}); {} decided", declined.policy, declined.fault.class.slug(), declined.fault.detail, decision.ruling.policy));
+                    say(format!(
+                        "{} did not answer ({}: {}); {} decided",
+                        declined.policy,
+                        declined.fault.class.slug(),
+                        declined.fault.detail,
+                        decision.ruling.policy
+                    ));
                 }
                 if let Verdict::Gate(_) = decision.ruling.verdict {
-                    say(format!("{} ({}): {}", decision.ruling.policy, decision.ruling.verdict.slug().replace('_', " "), reason));
+                    say(format!(
+                        "{} ({}): {}",
+                        decision.ruling.policy,
+                        decision.ruling.verdict.slug().replace('_', " "),
+                        reason
+                    ));
                 }
                 self.reasons.push_back((decision.id, reason));
                 if self.reasons.len() > REASONS_KEPT {
@@ -89,13 +112,20 @@ impl Story {
                 match &run.work {
                     Work::Bootstrap => say("the first model is being made".to_string()),
                     Work::Train { .. } => {}
-                    Work::Evaluate { candidate, offset, .. } if *offset == 0 => say(format!("evaluation of {candidate} on held-out text begins")),
-                    Work::Evaluate { candidate, .. } => say(format!("evaluation of {candidate} looks at more held-out text")),
+                    Work::Evaluate { candidate, .. } => {
+                        let again = self.trial.as_mut().is_some_and(|trial| std::mem::replace(&mut trial.looked, true));
+                        say(match again {
+                            false => format!("evaluation of {candidate} on held-out text begins"),
+                            true => format!("evaluation of {candidate} looks at more held-out text"),
+                        });
+                    }
                 }
                 self.runs.insert(run.token.run, (run.title.clone(), run.work.clone()));
             }
             Event::RunFinished { token, report, model } => {
-                let Some((title, work)) = self.runs.remove(&token.run) else { return };
+                let Some((title, work)) = self.runs.remove(&token.run) else {
+                    return;
+                };
                 match (&report.end, &work) {
                     (RunEnd::Completed(completion), Work::Train { .. }) => {
                         self.successes += 1;
@@ -104,7 +134,12 @@ impl Story {
                             _ => String::new(),
                         };
                         let made = model.as_ref().map(|tag| format!(" made {tag};")).unwrap_or_default();
-                        say(format!("run {} '{title}':{bits}{made} window {} of {}", token.run, self.successes.saturating_sub(self.watermark), self.window));
+                        say(format!(
+                            "run {} '{title}':{bits}{made} window {} of {}",
+                            token.run,
+                            self.successes.saturating_sub(self.watermark),
+                            self.window
+                        ));
                     }
                     (RunEnd::Completed(_), Work::Bootstrap | Work::Evaluate { .. }) => {}
                     (RunEnd::Failed(failure), _) => {
@@ -116,7 +151,10 @@ impl Story {
             }
             Event::RetryScheduled { source, at: due, decision } => {
                 let reason = self.reason(*decision);
-                say(format!("source {source} is tried again in {:.1} s{reason}", due.saturating_sub(at) as f64 / 1e3));
+                say(format!(
+                    "source {source} is tried again in {:.1} s{reason}",
+                    due.saturating_sub(at) as f64 / 1e3
+                ));
             }
             Event::SourceGivenUp { source, decision } => {
                 let reason = self.reason(*decision);
@@ -132,9 +170,20 @@ impl Story {
                 self.live = Some(model.clone());
                 say(format!("{model} is the first model and answers requests"));
             }
-            Event::CandidateRaised { candidate, baseline, watermark } => {
+            Event::CandidateRaised {
+                candidate,
+                baseline,
+                watermark,
+            } => {
                 self.watermark = *watermark;
-                self.trial = Some(Trial { candidate: candidate.clone(), stage: "evaluation", wanted: 0, pairs: 0, told: 0 });
+                self.trial = Some(Trial {
+                    candidate: candidate.clone(),
+                    stage: "evaluation",
+                    wanted: 0,
+                    pairs: 0,
+                    told: 0,
+                    looked: false,
+                });
                 say(format!("the window is full: {candidate} is compared with {baseline}"));
             }
             Event::WindowPassed { watermark } => {
@@ -154,7 +203,14 @@ impl Story {
                 };
                 say(format!("{words}{}", self.by(by)));
                 if let Some(trial) = &mut self.trial {
-                    *trial = Trial { candidate: candidate.clone(), stage, wanted: 0, pairs: 0, told: 0 };
+                    *trial = Trial {
+                        candidate: candidate.clone(),
+                        stage,
+                        wanted: 0,
+                        pairs: 0,
+                        told: 0,
+                        looked: false,
+                    };
                 }
             }
             Event::CandidateServed { samples, .. } => {
@@ -162,8 +218,15 @@ impl Story {
                     trial.pairs += samples.iter().filter(|ServedSample { pair, .. }| pair.is_some()).count();
                     if trial.pairs / SERVED_LINE_EVERY > trial.told / SERVED_LINE_EVERY {
                         trial.told = trial.pairs;
-                        let wanted = if trial.wanted > 0 { format!(" of {}", trial.wanted) } else { String::new() };
-                        say(format!("{} of {}: {}{wanted} requests compared", trial.stage, trial.candidate, trial.pairs));
+                        let wanted = if trial.wanted > 0 {
+                            format!(" of {}", trial.wanted)
+                        } else {
+                            String::new()
+                        };
+                        say(format!(
+                            "{} of {}: {}{wanted} requests compared",
+                            trial.stage, trial.candidate, trial.pairs
+                        ));
                     }
                 }
             }
@@ -173,7 +236,9 @@ impl Story {
                 }
             }
             Event::CandidateHeld { candidate, reason, .. } => {
-                say(format!("{candidate} waits for a person ({reason}): `pointsman models approve {candidate}` or `reject`"));
+                say(format!(
+                    "{candidate} waits for a person ({reason}): `pointsman models approve {candidate}` or `reject`"
+                ));
             }
             Event::ModelApplied { model, before, .. } => {
                 self.live = Some(model.clone());
@@ -181,16 +246,21 @@ impl Story {
                     Some((was, is)) => format!(": {is:.2} bits per byte on held-out text, was {was:.2}"),
                     None => String::new(),
                 };
-                let text = format!("LIVE: {model} replaced {before} after {:.0} s{bits}", at.saturating_sub(self.started) as f64 / 1e3);
+                let text = format!(
+                    "LIVE: {model} replaced {before} after {:.0} s{bits}",
+                    at.saturating_sub(self.started) as f64 / 1e3
+                );
                 lines.push(Line { text, is_live: true });
             }
-            Event::CandidateEnded { candidate, end, reason, .. } => {
+            Event::CandidateEnded {
+                candidate, end, reason, ..
+            } => {
                 self.trial = None;
                 match end {
-                    CandidateEnd::Kept => say(format!("{candidate} stays live: {reason}")),
+                    CandidateEnd::Kept => say(format!("{candidate} stays live: {}", without_stop(reason))),
                     CandidateEnd::Rejected => {
                         let live = self.live.as_ref().map(|tag| format!("; {tag} stays live")).unwrap_or_default();
-                        say(format!("{candidate} is rejected: {reason}{live}"));
+                        say(format!("{candidate} is rejected: {}{live}", without_stop(reason)));
                     }
                     CandidateEnd::RolledBack => say(format!("{candidate} is rolled back: {reason}")),
                 }
@@ -199,12 +269,31 @@ impl Story {
                 self.live = Some(to.clone());
                 say(format!("{to} is live again instead of {from}: {reason}"));
             }
-            Event::PolicyActivated { generation, description, previous, actor, reason } => {
+            Event::PolicyActivated {
+                generation,
+                description,
+                previous,
+                actor,
+                reason,
+            } => {
                 let instead = previous.as_ref().map(|policy| format!(" instead of {policy}")).unwrap_or_default();
-                say(format!("policy {}: {} decides{instead} (generation {generation}, {}: {reason})", description.kind, description.policy, actor.0));
+                say(format!(
+                    "policy {}: {} decides{instead} (generation {generation}, {}: {reason})",
+                    description.kind, description.policy, actor.0
+                ));
             }
-            Event::PolicyRolledBack { kind, generation, to, from, actor, reason } => {
-                say(format!("policy {kind}: {} decides again instead of {from} (generation {generation}, {}: {reason})", to.policy, actor.0));
+            Event::PolicyRolledBack {
+                kind,
+                generation,
+                to,
+                from,
+                actor,
+                reason,
+            } => {
+                say(format!(
+                    "policy {kind}: {} decides again instead of {from} (generation {generation}, {}: {reason})",
+                    to.policy, actor.0
+                ));
             }
             Event::TrainingStarted { actor, .. } => say(format!("training is on ({})", actor.0)),
             Event::TrainingStopped { actor, .. } => say(format!("training is off ({}); runs under way end by themselves", actor.0)),
@@ -219,7 +308,13 @@ impl Story {
     }
 
     fn reason(&self, decision: DecisionId) -> String {
-        let found = self.reasons.iter().rev().find(|(id, _)| *id == decision).map(|(_, reason)| reason.as_str()).unwrap_or_default();
+        let found = self
+            .reasons
+            .iter()
+            .rev()
+            .find(|(id, _)| *id == decision)
+            .map(|(_, reason)| reason.as_str())
+            .unwrap_or_default();
         if found.is_empty() { String::new() } else { format!(": {found}") }
     }
 
@@ -230,4 +325,9 @@ impl Story {
             StageBy::Person { actor, reason } => format!(" (by {}: {reason})", actor.0),
         }
     }
+}
+
+/// A sentence to go on from.
+fn without_stop(text: &str) -> &str {
+    text.trim_end().trim_end_matches('.')
 }

@@ -14,7 +14,7 @@ use pointsman_coordinator::State;
 use pointsman_model::decision::Verdict;
 use pointsman_model::event::{Event, Recorded, StageBy};
 use pointsman_model::policy::PolicyKind;
-use pointsman_model::promotion::{CandidateStage, Candidate};
+use pointsman_model::promotion::{Candidate, CandidateStage};
 use pointsman_model::run::{RunEnd, RunStatus, Work};
 use pointsman_model::source::Lane;
 use pointsman_model::{ModelTag, RunId};
@@ -69,7 +69,13 @@ impl View {
         match &recorded.event {
             Event::Decided(decision) => {
                 if let Verdict::Gate(_) = decision.ruling.verdict {
-                    let text = decision.ruling.advice.reasons.first().map(|reason| reason.text.clone()).unwrap_or_default();
+                    let text = decision
+                        .ruling
+                        .advice
+                        .reasons
+                        .first()
+                        .map(|reason| reason.text.clone())
+                        .unwrap_or_default();
                     self.gate = Some((decision.id.0, text));
                 }
                 self.fresh.push_back((batch.clone(), index));
@@ -110,7 +116,14 @@ impl View {
                     StageBy::Decision(id) => Some(id.0),
                     StageBy::Person { .. } | StageBy::Host => None,
                 };
-                self.last_apply = Some(Apply { at: recorded.at, model: model.0.clone(), before: before.0.clone(), bits_before, bits_after, decision });
+                self.last_apply = Some(Apply {
+                    at: recorded.at,
+                    model: model.0.clone(),
+                    before: before.0.clone(),
+                    bits_before,
+                    bits_after,
+                    decision,
+                });
             }
             Event::PolicyActivated { description, .. } => {
                 self.active_since_seq.insert(description.kind, recorded.seq.0);
@@ -161,7 +174,8 @@ impl View {
             let recorded = &batch.entries[index];
             if let Event::Decided(decision) = &recorded.event {
                 let context = batch.contexts.get(index).and_then(|context| context.as_deref());
-                self.decisions.push_front(decision_row(recorded.seq, recorded.at, decision, context));
+                self.decisions
+                    .push_front(decision_row(recorded.seq, recorded.at, decision, context));
             }
         }
         self.decisions.truncate(DECISIONS_MAX);
@@ -189,7 +203,10 @@ impl View {
         let settings = &state.settings;
         let (label, cap) = match &candidate.stage {
             CandidateStage::Evaluating { .. } => ("Evaluating".to_string(), settings.eval_pairs_max),
-            CandidateStage::Canary { .. } => (format!("Canary on {:.0} % of requests", settings.canary_share * 100.0), settings.canary_pairs_max),
+            CandidateStage::Canary { .. } => (
+                format!("Canary on {:.0} % of requests", settings.canary_share * 100.0),
+                settings.canary_pairs_max,
+            ),
             CandidateStage::Watching { .. } => ("Live, being watched".to_string(), settings.watch_pairs_max),
             CandidateStage::Held { from, .. } => (
                 format!("Held for a person at {}", from.slug()),
@@ -205,10 +222,16 @@ impl View {
             .iter()
             .filter_map(|loss| {
                 let pairs = self.evaluation.get(&loss.host).map_or(0, |(_, _, pairs)| *pairs);
-                Some(HostComparison { host: loss.host.clone(), baseline: loss.before?, candidate: loss.after, pairs })
+                Some(HostComparison {
+                    host: loss.host.clone(),
+                    baseline: loss.before?,
+                    candidate: loss.after,
+                    pairs,
+                })
             })
             .collect();
-        let mean = |value: fn(&HostComparison) -> f64| (!hosts.is_empty()).then(|| hosts.iter().map(value).sum::<f64>() / hosts.len() as f64);
+        let mean =
+            |value: fn(&HostComparison) -> f64| (!hosts.is_empty()).then(|| hosts.iter().map(value).sum::<f64>() / hosts.len() as f64);
         let (latest_decision, latest_reason) = match &self.gate {
             Some((id, text)) => (Some(*id), text.clone()),
             None => (candidate.decisions.last().map(|id| id.0), String::new()),
@@ -233,7 +256,9 @@ impl View {
     fn policy(&self, state: &State, kind: PolicyKind) -> PolicyCard {
         let slot = state.slot(kind);
         let generation = slot.map_or(0, |slot| slot.generation);
-        let previous = slot.and_then(|slot| slot.history.last()).map(|installed| installed.description.policy.to_string());
+        let previous = slot
+            .and_then(|slot| slot.history.last())
+            .map(|installed| installed.description.policy.to_string());
         let since_seq = self.active_since_seq.get(&kind).copied().unwrap_or(0);
         match slot.and_then(|slot| slot.active.as_ref()) {
             Some(installed) => {
@@ -300,7 +325,12 @@ fn training(state: &State) -> TrainingState {
 }
 
 fn pipeline(state: &State, window: &Window) -> Vec<Stage> {
-    let stage = |slug: &str, label: &str, count: u64, detail: String| Stage { slug: slug.to_string(), label: label.to_string(), count, detail };
+    let stage = |slug: &str, label: &str, count: u64, detail: String| Stage {
+        slug: slug.to_string(),
+        label: label.to_string(),
+        count,
+        detail,
+    };
     let evaluations = state.runs.len() as u64 - u64::from(state.training_runs());
     let execute = match evaluations {
         0 => format!("{} of {} training slots", state.training_runs(), state.training_cap()),
@@ -314,8 +344,18 @@ fn pipeline(state: &State, window: &Window) -> Vec<Stage> {
             format!("+{} curriculum", state.index.pending(Lane::Curriculum)),
         ),
         stage("execute", "Execute", state.runs.len() as u64, execute),
-        stage("outcome", "Outcome", state.totals.outcomes, format!("{} ok, {} failed", state.totals.successes, state.totals.failures)),
-        stage("promotion", "Promotion", state.totals.live_applies, format!("{} of {} {}", window.done, window.size, window.state)),
+        stage(
+            "outcome",
+            "Outcome",
+            state.totals.outcomes,
+            format!("{} ok, {} failed", state.totals.successes, state.totals.failures),
+        ),
+        stage(
+            "promotion",
+            "Promotion",
+            state.totals.live_applies,
+            format!("{} of {} {}", window.done, window.size, window.state),
+        ),
     ]
 }
 
@@ -332,7 +372,14 @@ fn window(state: &State) -> Window {
         (None, Some(_)) => ("collecting", "Collecting successes".to_string()),
         (None, None) => ("none", "No model yet".to_string()),
     };
-    Window { size, done, remaining: size - done, watermark: state.watermark, state: slug.to_string(), state_label: label }
+    Window {
+        size,
+        done,
+        remaining: size - done,
+        watermark: state.watermark,
+        state: slug.to_string(),
+        state_label: label,
+    }
 }
 
 fn totals(state: &State) -> Totals {
@@ -354,8 +401,16 @@ fn totals(state: &State) -> Totals {
 
 fn active(state: &State) -> Option<ModelCard> {
     let model = state.active_model()?;
-    let hosts: Vec<HostBits> =
-        state.hosts.iter().filter_map(|(host, record)| Some(HostBits { host: host.clone(), bits: record.loss_active? })).collect();
+    let hosts: Vec<HostBits> = state
+        .hosts
+        .iter()
+        .filter_map(|(host, record)| {
+            Some(HostBits {
+                host: host.clone(),
+                bits: record.loss_active?,
+            })
+        })
+        .collect();
     let mean = (!hosts.is_empty()).then(|| hosts.iter().map(|host| host.bits).sum::<f64>() / hosts.len() as f64);
     Some(ModelCard {
         tag: model.tag.0.clone(),
@@ -371,12 +426,22 @@ fn active(state: &State) -> Option<ModelCard> {
 fn next_action(state: &State, window: &Window) -> String {
     if let Some(candidate) = &state.candidate {
         return match &candidate.stage {
-            CandidateStage::Evaluating { .. } => format!("The gate compares {} with {} on held-out text.", candidate.tag, candidate.baseline),
+            CandidateStage::Evaluating { .. } => {
+                format!("The gate compares {} with {} on held-out text.", candidate.tag, candidate.baseline)
+            }
             CandidateStage::Canary { wanted, .. } => {
-                format!("The gate looks again at {} after {} of {wanted} canary requests.", candidate.tag, candidate.pairs.len())
+                format!(
+                    "The gate looks again at {} after {} of {wanted} canary requests.",
+                    candidate.tag,
+                    candidate.pairs.len()
+                )
             }
             CandidateStage::Watching { wanted, .. } => {
-                format!("{} is live; the gate looks again after {} of {wanted} requests.", candidate.tag, candidate.pairs.len())
+                format!(
+                    "{} is live; the gate looks again after {} of {wanted} requests.",
+                    candidate.tag,
+                    candidate.pairs.len()
+                )
             }
             CandidateStage::Held { .. } => format!("{} waits for a person: approve it or turn it down.", candidate.tag),
         };
@@ -413,7 +478,10 @@ fn alerts(state: &State) -> Vec<Alert> {
             level: "warning".to_string(),
             code: "candidate_held".to_string(),
             text: format!("{} waits for a person: {reason}", candidate.tag),
-            fix: Some(format!("`pointsman models approve {}` or `pointsman models reject {}`", candidate.tag, candidate.tag)),
+            fix: Some(format!(
+                "`pointsman models approve {}` or `pointsman models reject {}`",
+                candidate.tag, candidate.tag
+            )),
         });
     }
     for (kind, slot) in &state.policies {
@@ -423,12 +491,20 @@ fn alerts(state: &State) -> Vec<Alert> {
             alerts.push(Alert {
                 level: "warning".to_string(),
                 code: "policy_faults".to_string(),
-                text: format!("{} did not answer the last {} questions; a fallback did", active.description.policy, active.faults_in_a_row),
+                text: format!(
+                    "{} did not answer the last {} questions; a fallback did",
+                    active.description.policy, active.faults_in_a_row
+                ),
                 fix: Some(format!("`pointsman policy rollback {kind}`, or save a corrected version")),
             });
         }
     }
-    let parked: Vec<&str> = state.hosts.iter().filter(|(_, record)| record.parked).map(|(host, _)| host.as_str()).collect();
+    let parked: Vec<&str> = state
+        .hosts
+        .iter()
+        .filter(|(_, record)| record.parked)
+        .map(|(host, _)| host.as_str())
+        .collect();
     if !parked.is_empty() {
         alerts.push(Alert {
             level: "info".to_string(),

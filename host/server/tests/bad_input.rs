@@ -59,7 +59,7 @@ async fn bad_inputs_are_answered_with_problems() {
         ("POST", "/api/v1/policies/activate", json!({ "file": "p.rhai", "text": "fn describe( {" }).to_string(), 422, "PM2107", ""),
         ("POST", "/api/v1/policies/activate", json!({ "file": "p.txt", "text": "hello" }).to_string(), 422, "PM2101", ""),
         ("POST", "/api/v1/models/rollback", String::new(), 409, "", ""),
-        ("POST", "/api/v1/models/m-9/approve", String::new(), 409, "", ""),
+        ("POST", "/api/v1/models/m-9/approve", String::new(), 404, "candidate_not_held", ""),
         ("POST", "/v1/completions", json!({ "prompt": "a" }).to_string(), 503, "no_model", ""),
         ("POST", "/v1/completions", json!({ "prompt": "a", "max_tokens": 0 }).to_string(), 422, "bad_field", "/max_tokens"),
         ("POST", "/v1/completions", json!({ "prompt": "a", "temperature": -1 }).to_string(), 422, "bad_field", "/temperature"),
@@ -73,9 +73,16 @@ async fn bad_inputs_are_answered_with_problems() {
         assert_eq!(answer.kind, "application/problem+json", "{what}");
         let problem = answer.json();
         assert!(code.is_empty() || problem["code"] == code, "{what}");
-        assert!(!problem["code"].as_str().unwrap_or_default().is_empty() && !problem["detail"].as_str().unwrap_or_default().is_empty(), "{what}");
+        assert!(
+            !problem["code"].as_str().unwrap_or_default().is_empty() && !problem["detail"].as_str().unwrap_or_default().is_empty(),
+            "{what}"
+        );
         if !pointer.is_empty() {
-            let named = problem["errors"].as_array().expect("a list").iter().any(|error| error["pointer"] == pointer);
+            let named = problem["errors"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .any(|error| error["pointer"] == pointer);
             assert!(named, "names {pointer}: {what}");
         }
     }
@@ -83,7 +90,10 @@ async fn bad_inputs_are_answered_with_problems() {
     assert_eq!((text.status, text.json()["code"].clone()), (415, json!("not_json")));
     let actor = request(&url, "POST", "/api/v1/training/stop", &[("x-pointsman-actor", "a b")], "").await;
     assert_eq!((actor.status, actor.json()["code"].clone()), (400, json!("bad_actor")));
-    let large = format!("POST /api/v1/sources HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: 90000000\r\n\r\n", &url[7..]);
+    let large = format!(
+        "POST /api/v1/sources HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: 90000000\r\n\r\n",
+        &url[7..]
+    );
     let large = common::raw(&url[7..], large.as_bytes()).await;
     assert_eq!((large.status, large.json()["code"].clone()), (413, json!("body_too_large")));
     assert_eq!(fixture.fetch("/api/v1/state").await["seq"], before, "nothing was changed");

@@ -8,7 +8,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn pointsman(url: &str, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pointsman")).args(arguments).env("POINTSMAN_URL", url).env_remove("POINTSMAN_DATA").output().expect("the program runs")
+    Command::new(env!("CARGO_BIN_EXE_pointsman"))
+        .args(arguments)
+        .env("POINTSMAN_URL", url)
+        .env_remove("POINTSMAN_DATA")
+        .output()
+        .expect("the program runs")
 }
 
 /// A value's shape: names and kinds, without the values.
@@ -74,14 +79,32 @@ async fn json_keeps_its_shape_and_exit_codes_their_meaning() {
         });
         let output = output.await.expect("it ran");
         let (out, talk) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        let words: Vec<&str> = arguments.iter().map(|word| if word.starts_with('/') && *word != "/nonexistent" { word.rsplit('/').next().unwrap_or(word) } else { word }).collect();
-        let words: Vec<&str> = words.into_iter().map(|word| if word.starts_with(".tmp") { "DATA" } else { word }).collect();
+        let words: Vec<&str> = arguments
+            .iter()
+            .map(|word| {
+                if word.starts_with('/') && *word != "/nonexistent" {
+                    word.rsplit('/').next().unwrap_or(word)
+                } else {
+                    word
+                }
+            })
+            .collect();
+        let words: Vec<&str> = words
+            .into_iter()
+            .map(|word| if word.starts_with(".tmp") { "DATA" } else { word })
+            .collect();
         assert_eq!(output.status.code(), Some(code), "{words:?}\n{out}\n{talk}");
         assert!(code == 0 || !talk.is_empty(), "{words:?} says why");
-        let shown = if out.trim().is_empty() { "nothing".to_string() } else { shape(&serde_json::from_str(&out).unwrap_or_else(|error| panic!("{words:?}: {error}: {out}"))) };
+        let shown = if out.trim().is_empty() {
+            "nothing".to_string()
+        } else {
+            shape(&serde_json::from_str(&out).unwrap_or_else(|error| panic!("{words:?}: {error}: {out}")))
+        };
         writeln!(found, "{} -> {code}\n  {shown}", words.join(" ")).expect("text");
     }
-    let gone = tokio::task::spawn_blocking(|| pointsman("http://127.0.0.1:9", &["status"])).await.expect("it ran");
+    let gone = tokio::task::spawn_blocking(|| pointsman("http://127.0.0.1:9", &["status"]))
+        .await
+        .expect("it ran");
     assert_eq!(gone.status.code(), Some(7), "{}", String::from_utf8_lossy(&gone.stderr));
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command_line.txt");
@@ -89,6 +112,9 @@ async fn json_keeps_its_shape_and_exit_codes_their_meaning() {
         std::fs::write(&path, &found).expect("written");
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "shapes have changed; scripts may break. If that is meant: POINTSMAN_UPDATE=1\n{found}");
+    assert!(
+        found == expected,
+        "shapes have changed; scripts may break. If that is meant: POINTSMAN_UPDATE=1\n{found}"
+    );
     fixture.host.stop().await.expect("an end in order");
 }

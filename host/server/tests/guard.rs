@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::request;
+use common::{UPGRADE, request};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -10,33 +10,53 @@ async fn strangers_are_refused_everywhere() {
     let fixture = common::start().await;
     let url = fixture.url();
     let port = fixture.host.address.port();
-    let routes = ["/", "/api/v1/state", "/api/v1/sources", "/v1/completions", "/livez", "/ws", "/assets/x.js", "/api/none"];
-    let upgrade = [
-        ("connection", "Upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    let routes = [
+        "/",
+        "/api/v1/state",
+        "/api/v1/sources",
+        "/v1/completions",
+        "/livez",
+        "/ws",
+        "/assets/x.js",
+        "/api/none",
     ];
-    let strangers = ["evil.example".to_string(), format!("evil.example:{port}"), "127.0.0.1:1".to_string(), format!("localhost.evil.example:{port}"), String::new()];
+    let strangers = [
+        "evil.example".to_string(),
+        format!("evil.example:{port}"),
+        "127.0.0.1:1".to_string(),
+        format!("localhost.evil.example:{port}"),
+        String::new(),
+    ];
     for path in routes {
         for method in ["GET", "POST", "PUT", "OPTIONS"] {
             for host in &strangers {
                 let mut headers = vec![("host", host.as_str())];
-                headers.extend(upgrade);
+                headers.extend(UPGRADE);
                 let answer = request(&url, method, path, &headers, "").await;
                 assert_eq!(answer.status, 403, "{method} {path} as {host}");
                 assert_eq!(answer.json()["code"], "host_not_allowed");
             }
-            for origin in ["http://evil.example", "null", "http://127.0.0.1:1", "http://localhost", &format!("https://localhost:{port}")] {
+            for origin in [
+                "http://evil.example",
+                "null",
+                "http://127.0.0.1:1",
+                "http://localhost",
+                &format!("https://localhost:{port}"),
+            ] {
                 let mut headers = vec![("origin", origin)];
-                headers.extend(upgrade);
+                headers.extend(UPGRADE);
                 let answer = request(&url, method, path, &headers, "").await;
                 assert_eq!(answer.status, 403, "{method} {path} from {origin}");
                 assert_eq!(answer.json()["code"], "origin_not_allowed");
             }
         }
     }
-    for host in [format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}"), format!("LOCALHOST:{port}")] {
+    for host in [
+        format!("localhost:{port}"),
+        format!("127.0.0.1:{port}"),
+        format!("[::1]:{port}"),
+        format!("LOCALHOST:{port}"),
+    ] {
         let origin = format!("http://{host}");
         let answer = request(&url, "GET", "/api/v1/state", &[("host", &host), ("origin", &origin)], "").await;
         assert_eq!(answer.status, 200, "{host}");
@@ -49,7 +69,12 @@ async fn every_answer_carries_the_headers_that_keep_a_page_in_its_place() {
     let fixture = common::start().await;
     for path in ["/", "/api/v1/state", "/api/v1/none"] {
         let answer = request(&fixture.url(), "GET", path, &[], "").await;
-        assert!(answer.header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'self'") && !policy.contains("unsafe")), "{path}");
+        assert!(
+            answer
+                .header("content-security-policy")
+                .is_some_and(|policy| policy.contains("default-src 'self'") && !policy.contains("unsafe")),
+            "{path}"
+        );
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), None, "{path}");
     }

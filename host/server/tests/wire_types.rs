@@ -19,12 +19,44 @@ fn generated() -> String {
         )*};
     }
     add!(
-        Dashboard, TrainingState, Stage, Window, Totals, HostBits, ModelCard, HostComparison, CandidateCard, Apply, PolicyCard, PolicyProblem,
-        JobRow, DecisionRow, ReasonRow, DeclinedRow, Alert, DecisionDetail, JobDetail, Frame, Problem, FieldError, JobList, SourceRow, SourceList,
-        DecisionList, ModelRow, LiveChange, ModelList, Activation, PolicySetting, PolicyDetail, PolicyList, PolicyCheck, Done,
+        Dashboard,
+        TrainingState,
+        Stage,
+        Window,
+        Totals,
+        HostBits,
+        ModelCard,
+        HostComparison,
+        CandidateCard,
+        Apply,
+        PolicyCard,
+        PolicyProblem,
+        JobRow,
+        DecisionRow,
+        ReasonRow,
+        DeclinedRow,
+        Alert,
+        DecisionDetail,
+        JobDetail,
+        Frame,
+        Problem,
+        FieldError,
+        JobList,
+        SourceRow,
+        SourceList,
+        DecisionList,
+        ModelRow,
+        LiveChange,
+        ModelList,
+        Activation,
+        PolicySetting,
+        PolicyDetail,
+        PolicyList,
+        PolicyCheck,
+        Done,
     );
     text.push_str("\n/** A point of a loss curve: step, training loss, held-out loss. */\nexport type Point = [number, number | null, number | null];\n");
-    text
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 #[test]
@@ -35,5 +67,8 @@ fn the_types_of_the_page_are_those_of_the_host() {
         std::fs::write(&path, &generated).expect("web/src can be written");
     }
     let there = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == generated, "web/src/wire.ts is stale: run POINTSMAN_UPDATE=1 cargo test --release -p pointsman --test wire_types");
+    assert!(
+        there == generated,
+        "web/src/wire.ts is stale: run POINTSMAN_UPDATE=1 cargo test --release -p pointsman --test wire_types"
+    );
 }

@@ -24,11 +24,10 @@ impl Client {
             .proxy(None)
             .build()
             .new_agent();
-        Client { agent, url: url.trim_end_matches('/').to_string() }
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+        Client {
+            agent,
+            url: url.trim_end_matches('/').to_string(),
+        }
     }
 
     pub(crate) fn fetch(&self, path: &str) -> Result<Value, Exit> {
@@ -64,9 +63,10 @@ impl Client {
         let mut answer = self.agent.run(request).map_err(|error| match error {
             ureq::Error::Timeout(_) => Exit::timed_out(format!("{} did not answer in time", self.url)),
             ureq::Error::BadUri(text) => Exit::usage(format!("'{}' is not a URL: {text}", self.url)),
-            ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
-                Exit::unreachable(format!("no host answers at {}: {error}. Start one with `pointsman up`, or name it by --url", self.url))
-            }
+            ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => Exit::unreachable(format!(
+                "no host answers at {}: {error}. Start one with `pointsman up`, or name it by --url",
+                self.url
+            )),
             other => Exit::failed(format!("{}{path}: {other}", self.url)),
         })?;
         let status = answer.status();

@@ -24,7 +24,11 @@ impl Exit {
     pub const TIMED_OUT: u8 = 8;
 
     fn new(code: u8, message: impl Into<String>) -> Exit {
-        Exit { code, message: message.into(), problem: None }
+        Exit {
+            code,
+            message: message.into(),
+            problem: None,
+        }
     }
 
     pub fn failed(message: impl Into<String>) -> Exit {
@@ -56,12 +60,20 @@ impl Exit {
         };
         let mut message = format!("{} [{}]", problem.detail, problem.code);
         for error in &problem.errors {
-            message.push_str(&format!("\n  {}: {}", error.pointer.trim_start_matches('/').replace('/', "."), error.detail));
+            message.push_str(&format!(
+                "\n  {}: {}",
+                error.pointer.trim_start_matches('/').replace('/', "."),
+                error.detail
+            ));
         }
         if let Some(fix) = &problem.fix {
             message.push_str(&format!("\n  fix: {fix}"));
         }
-        Exit { code, message, problem: Some(Box::new(problem)) }
+        Exit {
+            code,
+            message,
+            problem: Some(Box::new(problem)),
+        }
     }
 
     pub fn exit_code(&self) -> ExitCode {

@@ -19,7 +19,8 @@ pub(crate) fn list(client: &Client, json: bool) -> Result<(), Exit> {
         println!("{answer}");
         return Ok(());
     }
-    let list: PolicyList = serde_json::from_value(answer).map_err(|error| Exit::failed(format!("the host's answer has another shape: {error}")))?;
+    let list: PolicyList =
+        serde_json::from_value(answer).map_err(|error| Exit::failed(format!("the host's answer has another shape: {error}")))?;
     let rows: Vec<Vec<String>> = list
         .policies
         .iter()
@@ -38,7 +39,20 @@ pub(crate) fn list(client: &Client, json: bool) -> Result<(), Exit> {
             ]
         })
         .collect();
-    table(&["kind", "policy", "engine", "generation", "decisions", "faults", "since", "by", "before it"], &rows);
+    table(
+        &[
+            "kind",
+            "policy",
+            "engine",
+            "generation",
+            "decisions",
+            "faults",
+            "since",
+            "by",
+            "before it",
+        ],
+        &rows,
+    );
     for detail in &list.policies {
         if let Some(problem) = &detail.card.problem {
             println!("refused for {}: {}", detail.card.kind, printable(&problem_line(problem)));
@@ -59,7 +73,8 @@ pub(crate) fn check(json: bool, file: &Path, settings: Option<&Path>) -> Result<
 pub(crate) fn activate(client: &Client, json: bool, file: &Path, settings: Option<&Path>, reason: &str) -> Result<ExitCode, Exit> {
     let upload = upload(file, settings, reason)?;
     let checked = client.post("/api/v1/policies/check", &json!(upload))?;
-    let checked: PolicyCheck = serde_json::from_value(checked).map_err(|error| Exit::failed(format!("the host's answer has another shape: {error}")))?;
+    let checked: PolicyCheck =
+        serde_json::from_value(checked).map_err(|error| Exit::failed(format!("the host's answer has another shape: {error}")))?;
     if !checked.ok {
         return print_check(json, &checked);
     }
@@ -67,7 +82,12 @@ pub(crate) fn activate(client: &Client, json: bool, file: &Path, settings: Optio
     if json {
         println!("{answer}");
     } else {
-        eprintln!("{} is generation {} of {}", checked.policy.unwrap_or_default(), answer["generation"], checked.kind.unwrap_or_default());
+        eprintln!(
+            "{} is generation {} of {}",
+            checked.policy.unwrap_or_default(),
+            answer["generation"],
+            checked.kind.unwrap_or_default()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -87,7 +107,11 @@ fn print_check(json: bool, answer: &PolicyCheck) -> Result<ExitCode, Exit> {
                     "{} is a {} policy ({}): {}",
                     answer.policy.as_deref().unwrap_or_default(),
                     answer.kind.as_deref().unwrap_or_default(),
-                    answer.digest.as_deref().map(|digest| &digest[..12.min(digest.len())]).unwrap_or_default(),
+                    answer
+                        .digest
+                        .as_deref()
+                        .map(|digest| &digest[..12.min(digest.len())])
+                        .unwrap_or_default(),
                     printable(answer.summary.as_deref().unwrap_or_default())
                 );
             }
@@ -116,7 +140,13 @@ fn upload(file: &Path, settings: Option<&Path>, reason: &str) -> Result<PolicyUp
         Ok(text) => (Some(text), None),
         Err(error) => (None, Some(base64::engine::general_purpose::STANDARD.encode(error.as_bytes()))),
     };
-    Ok(PolicyUpload { file: name, text, code_base64, settings: read_settings(file, settings)?, reason: reason.to_string() })
+    Ok(PolicyUpload {
+        file: name,
+        text,
+        code_base64,
+        settings: read_settings(file, settings)?,
+        reason: reason.to_string(),
+    })
 }
 
 fn read_offer(file: &Path, settings: Option<&Path>) -> Result<Offer, Exit> {

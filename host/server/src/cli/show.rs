@@ -9,7 +9,11 @@ use serde_json::{Value, json};
 use std::io::Write;
 
 fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Exit> {
-    serde_json::from_value(value).map_err(|error| Exit::failed(format!("this host's answer has another shape than expected ({error}): are both of one version?")))
+    serde_json::from_value(value).map_err(|error| {
+        Exit::failed(format!(
+            "this host's answer has another shape than expected ({error}): are both of one version?"
+        ))
+    })
 }
 
 /// Prints JSON as it came, or in words.
@@ -24,8 +28,27 @@ fn print<T: DeserializeOwned>(json: bool, value: Value, words: impl FnOnce(T)) -
 
 pub(crate) fn status(client: &Client, json: bool) -> Result<(), Exit> {
     print(json, client.fetch("/api/v1/state")?, |state: Dashboard| {
-        let Dashboard { training, window, totals, active, candidate, policies, next_action, alerts, pipeline, .. } = state;
-        println!("training   {}{}", training.label, if training.reason.is_empty() { String::new() } else { format!(" ({}: {})", training.by, printable(&training.reason)) });
+        let Dashboard {
+            training,
+            window,
+            totals,
+            active,
+            candidate,
+            policies,
+            next_action,
+            alerts,
+            pipeline,
+            ..
+        } = state;
+        println!(
+            "training   {}{}",
+            training.label,
+            if training.reason.is_empty() {
+                String::new()
+            } else {
+                format!(" ({}: {})", training.by, printable(&training.reason))
+            }
+        );
         for stage in pipeline {
             println!("{:<10} {} {}", stage.label.to_lowercase(), stage.count, stage.detail);
         }
@@ -49,10 +72,18 @@ pub(crate) fn status(client: &Client, json: bool) -> Result<(), Exit> {
             totals.live_applies, totals.rejected, totals.rolled_back, totals.decisions, totals.fallbacks, totals.swaps
         );
         for card in policies {
-            println!("policy     {:<17} {}@{} ({}, generation {})", card.kind, card.name, card.version, card.engine, card.generation);
+            println!(
+                "policy     {:<17} {}@{} ({}, generation {})",
+                card.kind, card.name, card.version, card.engine, card.generation
+            );
         }
         for alert in alerts {
-            println!("{:<10} {}{}", alert.level, printable(&alert.text), alert.fix.map(|fix| format!(" Fix: {fix}")).unwrap_or_default());
+            println!(
+                "{:<10} {}{}",
+                alert.level,
+                printable(&alert.text),
+                alert.fix.map(|fix| format!(" Fix: {fix}")).unwrap_or_default()
+            );
         }
         println!("next       {next_action}");
     })
@@ -72,49 +103,92 @@ pub(crate) fn queue_add(client: &Client, json: bool, body: Value) -> Result<(), 
 
 pub(crate) fn queue_list(client: &Client, json: bool, status: Option<&str>, limit: u32) -> Result<(), Exit> {
     let status = status.map(|status| format!("&status={}", url_encoded(status))).unwrap_or_default();
-    print(json, client.fetch(&format!("/api/v1/sources?limit={limit}{status}"))?, |list: SourceList| {
-        let rows: Vec<Vec<String>> = list
-            .sources
-            .into_iter()
-            .map(|row| vec![row.id.to_string(), row.status, row.lane, row.host.unwrap_or_default(), row.attempts.to_string(), printable(&row.title)])
-            .collect();
-        table(&["id", "status", "lane", "host", "attempts", "title"], &rows);
-    })
+    print(
+        json,
+        client.fetch(&format!("/api/v1/sources?limit={limit}{status}"))?,
+        |list: SourceList| {
+            let rows: Vec<Vec<String>> = list
+                .sources
+                .into_iter()
+                .map(|row| {
+                    vec![
+                        row.id.to_string(),
+                        row.status,
+                        row.lane,
+                        row.host.unwrap_or_default(),
+                        row.attempts.to_string(),
+                        printable(&row.title),
+                    ]
+                })
+                .collect();
+            table(&["id", "status", "lane", "host", "attempts", "title"], &rows);
+        },
+    )
 }
 
 pub(crate) fn jobs(client: &Client, json: bool, status: Option<&str>, limit: u32) -> Result<(), Exit> {
     let status = status.map(|status| format!("&status={}", url_encoded(status))).unwrap_or_default();
-    print(json, client.fetch(&format!("/api/v1/jobs?limit={limit}{status}"))?, |list: JobList| {
-        let rows: Vec<Vec<String>> = list
-            .jobs
-            .into_iter()
-            .map(|job| {
-                vec![
-                    job.id.to_string(),
-                    job.status_slug,
-                    job.class,
-                    job.host.unwrap_or_default(),
-                    job.attempt.to_string(),
-                    job.started_at.zip(job.finished_at).map(|(from, to)| duration(to.saturating_sub(from))).unwrap_or_default(),
-                    bits(job.loss),
-                    job.model.unwrap_or_default(),
-                    printable(&job.error.map_or(job.name, |error| error.lines().next().unwrap_or_default().to_string())),
-                ]
-            })
-            .collect();
-        table(&["id", "status", "class", "host", "try", "took", "loss", "model", "name or error"], &rows);
-    })
+    print(
+        json,
+        client.fetch(&format!("/api/v1/jobs?limit={limit}{status}"))?,
+        |list: JobList| {
+            let rows: Vec<Vec<String>> = list
+                .jobs
+                .into_iter()
+                .map(|job| {
+                    vec![
+                        job.id.to_string(),
+                        job.status_slug,
+                        job.class,
+                        job.host.unwrap_or_default(),
+                        job.attempt.to_string(),
+                        job.started_at
+                            .zip(job.finished_at)
+                            .map(|(from, to)| duration(to.saturating_sub(from)))
+                            .unwrap_or_default(),
+                        bits(job.loss),
+                        job.model.unwrap_or_default(),
+                        printable(
+                            &job.error
+                                .map_or(job.name, |error| error.lines().next().unwrap_or_default().to_string()),
+                        ),
+                    ]
+                })
+                .collect();
+            table(
+                &["id", "status", "class", "host", "try", "took", "loss", "model", "name or error"],
+                &rows,
+            );
+        },
+    )
 }
 
 pub(crate) fn job(client: &Client, json: bool, id: u64) -> Result<(), Exit> {
     print(json, client.fetch(&format!("/api/v1/jobs/{id}"))?, |detail: JobDetail| {
-        let JobDetail { row, points, log, artifacts } = detail;
-        println!("run {} {}: {} ({}, attempt {})", row.id, row.status_label.to_lowercase(), printable(&row.name), row.class, row.attempt);
+        let JobDetail {
+            row,
+            points,
+            log,
+            artifacts,
+        } = detail;
+        println!(
+            "run {} {}: {} ({}, attempt {})",
+            row.id,
+            row.status_label.to_lowercase(),
+            printable(&row.name),
+            row.class,
+            row.attempt
+        );
         if let Some(error) = row.error {
             println!("{}: {}", row.failure_class.unwrap_or_default(), printable(&error));
         }
         if let Some((step, loss, held_out)) = points.last() {
-            println!("{} points; step {step}: loss {}, held out {}", points.len(), bits(*loss), bits(*held_out));
+            println!(
+                "{} points; step {step}: loss {}, held out {}",
+                points.len(),
+                bits(*loss),
+                bits(*held_out)
+            );
         }
         for artifact in artifacts {
             println!("made {}", printable(&artifact));
@@ -132,7 +206,11 @@ pub(crate) fn job_log(client: &Client, id: u64) -> Result<(), Exit> {
 
 pub(crate) fn post(client: &Client, json: bool, path: &str, reason: &str, done: &str) -> Result<(), Exit> {
     let answer = client.post(path, &json!({ "reason": reason }))?;
-    if json { println!("{answer}") } else { eprintln!("{done}") }
+    if json {
+        println!("{answer}")
+    } else {
+        eprintln!("{done}")
+    }
     Ok(())
 }
 
@@ -144,7 +222,14 @@ pub(crate) fn models(client: &Client, json: bool) -> Result<(), Exit> {
             .map(|model| {
                 vec![
                     model.tag,
-                    if model.live { "live" } else if model.retired_at.is_some() { "retired" } else { "" }.to_string(),
+                    if model.live {
+                        "live"
+                    } else if model.retired_at.is_some() {
+                        "retired"
+                    } else {
+                        ""
+                    }
+                    .to_string(),
                     model.parent.unwrap_or_default(),
                     model.host.unwrap_or_default(),
                     model.run.to_string(),
@@ -170,9 +255,13 @@ pub(crate) fn settings(client: &Client, json: bool, changes: &[String]) -> Resul
     let mut settings = client.fetch("/api/v1/settings")?;
     if !changes.is_empty() {
         for change in changes {
-            let (name, value) = change.split_once('=').ok_or_else(|| Exit::usage(format!("'{change}' is not NAME=VALUE")))?;
+            let (name, value) = change
+                .split_once('=')
+                .ok_or_else(|| Exit::usage(format!("'{change}' is not NAME=VALUE")))?;
             if settings.get(name).is_none() {
-                return Err(Exit::usage(format!("there is no setting '{name}'; `pointsman settings` lists them")));
+                return Err(Exit::usage(format!(
+                    "there is no setting '{name}'; `pointsman settings` lists them"
+                )));
             }
             settings[name] = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
         }
@@ -204,34 +293,90 @@ pub(crate) fn complete(client: &Client, json: bool, body: Value) -> Result<(), E
 
 pub(crate) fn decisions(client: &Client, json: bool, kind: Option<&str>, limit: u32) -> Result<(), Exit> {
     let kind = kind.map(|kind| format!("&kind={}", url_encoded(kind))).unwrap_or_default();
-    print(json, client.fetch(&format!("/api/v1/decisions?limit={limit}{kind}"))?, |list: DecisionList| {
-        for row in list.decisions {
-            println!("{}", decision_line(&row));
-        }
-    })
+    print(
+        json,
+        client.fetch(&format!("/api/v1/decisions?limit={limit}{kind}"))?,
+        |list: DecisionList| {
+            for row in list.decisions {
+                println!("{}", decision_line(&row));
+            }
+        },
+    )
 }
 
 /// A decision in one line.
 pub(crate) fn decision_line(row: &DecisionRow) -> String {
-    let reason = row.reasons.first().map(|reason| format!(": {}", printable(&reason.text))).unwrap_or_default();
-    let link = if row.link == "active" { String::new() } else { format!(" [{}]", row.link) };
-    format!("{} d{} {} {}{reason} ({}{link}, {} us)", clock(row.at), row.id, row.kind, printable(&row.summary), printable(&row.policy), row.micros)
+    let reason = row
+        .reasons
+        .first()
+        .map(|reason| format!(": {}", printable(&reason.text)))
+        .unwrap_or_default();
+    let link = if row.link == "active" {
+        String::new()
+    } else {
+        format!(" [{}]", row.link)
+    };
+    format!(
+        "{} d{} {} {}{reason} ({}{link}, {} us)",
+        clock(row.at),
+        row.id,
+        row.kind,
+        printable(&row.summary),
+        printable(&row.policy),
+        row.micros
+    )
 }
 
 pub(crate) fn decision(client: &Client, json: bool, id: u64) -> Result<(), Exit> {
     print(json, client.fetch(&format!("/api/v1/decisions/{id}"))?, |detail: DecisionDetail| {
         let row = &detail.row;
-        println!("decision {} at {} (journal {}): {} {}", row.id, clock(row.at), row.seq, row.kind, printable(&row.summary));
+        println!(
+            "decision {} at {} (journal {}): {} {}",
+            row.id,
+            clock(row.at),
+            row.seq,
+            row.kind,
+            printable(&row.summary)
+        );
         println!("subject  {}", printable(&row.subject));
-        println!("policy   {} {} generation {}, {} on {}", printable(&row.policy), &row.digest[..12.min(row.digest.len())], row.generation, row.link, printable(&row.engine));
-        println!("cost     {} us{}", row.micros, row.fuel.map(|fuel| format!(", {fuel} fuel")).unwrap_or_default());
+        println!(
+            "policy   {} {} generation {}, {} on {}",
+            printable(&row.policy),
+            &row.digest[..12.min(row.digest.len())],
+            row.generation,
+            row.link,
+            printable(&row.engine)
+        );
+        println!(
+            "cost     {} us{}",
+            row.micros,
+            row.fuel.map(|fuel| format!(", {fuel} fuel")).unwrap_or_default()
+        );
         for reason in &row.reasons {
             let numbers = [("value", reason.value), ("threshold", reason.threshold), ("margin", reason.margin)];
-            let numbers: Vec<String> = numbers.iter().filter_map(|(name, number)| number.map(|number| format!("{name} {number:.4}"))).collect();
-            println!("reason   {}: {}{}", printable(&reason.code), printable(&reason.text), if numbers.is_empty() { String::new() } else { format!(" ({})", numbers.join(", ")) });
+            let numbers: Vec<String> = numbers
+                .iter()
+                .filter_map(|(name, number)| number.map(|number| format!("{name} {number:.4}")))
+                .collect();
+            println!(
+                "reason   {}: {}{}",
+                printable(&reason.code),
+                printable(&reason.text),
+                if numbers.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", numbers.join(", "))
+                }
+            );
         }
         for declined in &row.declined {
-            println!("asked before: {} {} did not answer: {} {}", declined.link, printable(&declined.policy), declined.class, printable(&declined.detail));
+            println!(
+                "asked before: {} {} did not answer: {} {}",
+                declined.link,
+                printable(&declined.policy),
+                declined.class,
+                printable(&declined.detail)
+            );
         }
         println!("context  {}", detail.context_digest);
         println!("{:#}", detail.context);

@@ -31,12 +31,22 @@ pub(crate) fn up(options: UpOptions, json: bool) -> Result<ExitCode, Exit> {
         Some(directory) => return Err(Exit::usage(format!("{} is not a directory", directory.display()))),
         None => Some(PathBuf::from("policies")).filter(|directory| directory.is_dir()),
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("POINTSMAN_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours()).with_target(false).init();
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("POINTSMAN_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours())
+        .with_target(false)
+        .init();
     let exe = std::env::current_exe().context("find this program")?;
     let host = HostOptions {
         policies,
-        pass_env: if options.demo { vec![demo::FAULTS_ENV.to_string()] } else { Vec::new() },
+        pass_env: if options.demo {
+            vec![demo::FAULTS_ENV.to_string()]
+        } else {
+            Vec::new()
+        },
         check_replay: std::env::var_os("POINTSMAN_CHECK_REPLAY").is_some_and(|value| value == "1"),
         ..HostOptions::new(&options.data, options.listen, exe)
     };
@@ -46,7 +56,11 @@ pub(crate) fn up(options: UpOptions, json: bool) -> Result<ExitCode, Exit> {
             std::env::set_var(demo::FAULTS_ENV, "1");
         }
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
     let ended = runtime.block_on(run(host, options, json));
     // A completion that still writes does not hold up the end.
     runtime.shutdown_background();
@@ -64,7 +78,10 @@ async fn run(options: HostOptions, up: UpOptions, json: bool) -> anyhow::Result<
     let mut failed = host.parts.health.failed();
     let mut story = inbox.look(move |state| Story::new(started, state)).await?;
     if json {
-        println!("{}", json!({ "url": host.url(), "data": host.parts.data, "epoch": host.parts.hub.epoch(), "pid": std::process::id() }));
+        println!(
+            "{}",
+            json!({ "url": host.url(), "data": host.parts.data, "epoch": host.parts.hub.epoch(), "pid": std::process::id() })
+        );
     }
     say(&format!("Pointsman {} is up: {}", env!("CARGO_PKG_VERSION"), host.url()), true);
     say(&format!("data in {}", host.parts.data.display()), false);
@@ -75,7 +92,10 @@ async fn run(options: HostOptions, up: UpOptions, json: bool) -> anyhow::Result<
     if up.demo {
         let fresh = inbox.look(|state| state.sources.is_empty() && state.models.is_empty()).await?;
         if fresh {
-            say("demo: five hosts, a window of 5 successes, one run that fails once, and later two bad sources", false);
+            say(
+                "demo: five hosts, a window of 5 successes, one run that fails once, and later two bad sources",
+                false,
+            );
             demo::begin(&inbox).await?;
             harmed = false;
         } else {

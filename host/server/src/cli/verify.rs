@@ -15,8 +15,14 @@ pub(crate) fn verify(json: bool, data: &Path) -> Result<ExitCode, Exit> {
     if json {
         println!("{}", json!(report));
     } else {
-        println!("{} entries up to {}, chained to {}", report.entries, report.last_seq, report.last_hash);
-        println!("{} decisions, {} contexts as decided on, {} no longer kept", report.decisions, report.contexts, report.contexts_absent);
+        println!(
+            "{} entries up to {}, chained to {}",
+            report.entries, report.last_seq, report.last_hash
+        );
+        println!(
+            "{} decisions, {} contexts as decided on, {} no longer kept",
+            report.decisions, report.contexts, report.contexts_absent
+        );
         println!("{} view rows compared", report.view_rows);
         for problem in &report.problems {
             println!("PROBLEM {problem}");

@@ -16,7 +16,10 @@ const PAUSES_MS: [u64; 5] = [250, 500, 1_000, 2_000, 5_000];
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) fn watch(url: &str, json: bool) -> Result<ExitCode, Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Exit::failed(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Exit::failed(error.to_string()))?;
     runtime.block_on(async {
         tokio::select! {
             ended = follow(url, json) => ended,
@@ -67,7 +70,10 @@ impl Held {
                 self.state = Some(serde_json::to_value(&*state).map_err(|error| Misfit(error.to_string()))?);
             }
             Frame::Patch { from, seq, patch, .. } => {
-                let state = self.state.as_mut().ok_or_else(|| Misfit("a patch came before the first snapshot".to_string()))?;
+                let state = self
+                    .state
+                    .as_mut()
+                    .ok_or_else(|| Misfit("a patch came before the first snapshot".to_string()))?;
                 if from != self.seq {
                     return Err(Misfit(format!("a patch from {from} came while {} is held", self.seq)));
                 }
@@ -102,7 +108,9 @@ async fn follow(url: &str, json: bool) -> Result<ExitCode, Exit> {
                 return Err(Exit::failed(format!("{base} answered {}", answer.status())));
             }
             Err(error) if held.state.is_none() && tries == 0 => {
-                return Err(Exit::unreachable(format!("no host answers at {url}: {error}. Start one with `pointsman up`, or name it by --url")));
+                return Err(Exit::unreachable(format!(
+                    "no host answers at {url}: {error}. Start one with `pointsman up`, or name it by --url"
+                )));
             }
             Err(error) => error.to_string(),
         };
@@ -130,12 +138,14 @@ where
                 if json {
                     println!("{text}");
                 }
-                let taken = serde_json::from_str::<Frame>(&text).map_err(|error| Misfit(error.to_string())).and_then(|frame| {
-                    if let (Frame::Gap { from, to }, false) = (&frame, json) {
-                        println!("(not told: journal positions {from} to {to})");
-                    }
-                    held.take(frame)
-                });
+                let taken = serde_json::from_str::<Frame>(&text)
+                    .map_err(|error| Misfit(error.to_string()))
+                    .and_then(|frame| {
+                        if let (Frame::Gap { from, to }, false) = (&frame, json) {
+                            println!("(not told: journal positions {from} to {to})");
+                        }
+                        held.take(frame)
+                    });
                 if let Err(Misfit(reason)) = taken {
                     *held = Held::default();
                     return format!("starting over: {reason}");
@@ -148,7 +158,10 @@ where
                 }
             }
             Message::Close(frame) => {
-                return frame.map(|frame| frame.reason.to_string()).filter(|reason| !reason.is_empty()).unwrap_or("the host has closed the connection".into());
+                return frame
+                    .map(|frame| frame.reason.to_string())
+                    .filter(|reason| !reason.is_empty())
+                    .unwrap_or("the host has closed the connection".into());
             }
             Message::Ping(_) => {
                 // Answered by the library; the flush sends it.
@@ -191,13 +204,22 @@ impl Told {
             }
         }
         if (&now.training.slug, &now.training.reason) != (&before.training.slug, &before.training.reason) {
-            println!("{at} training {} by {}{}", now.training.slug, now.training.by, reason(&now.training.reason));
+            println!(
+                "{at} training {} by {}{}",
+                now.training.slug,
+                now.training.by,
+                reason(&now.training.reason)
+            );
         }
         if now.window.done != before.window.done && now.candidate.is_none() {
             println!("{at} window {} of {}", now.window.done, now.window.size);
         }
         match (&before.candidate, &now.candidate) {
-            (was, Some(candidate)) if was.as_ref().is_none_or(|was| was.tag != candidate.tag || was.stage != candidate.stage) => {
+            (was, Some(candidate))
+                if was
+                    .as_ref()
+                    .is_none_or(|was| was.tag != candidate.tag || was.stage != candidate.stage) =>
+            {
                 println!(
                     "{at} candidate {} against {}: {} ({} bits per byte, was {})",
                     candidate.tag,
@@ -213,12 +235,26 @@ impl Told {
         if now.last_apply != before.last_apply
             && let Some(apply) = &now.last_apply
         {
-            println!("{at} LIVE {} replaced {}: {} bits per byte, was {}", apply.model, apply.before, bits(apply.bits_after), bits(apply.bits_before));
+            println!(
+                "{at} LIVE {} replaced {}: {} bits per byte, was {}",
+                apply.model,
+                apply.before,
+                bits(apply.bits_after),
+                bits(apply.bits_before)
+            );
         }
         for card in &now.policies {
             let was = before.policies.iter().find(|was| was.kind == card.kind);
             if was.is_none_or(|was| was.generation != card.generation) {
-                println!("{at} policy {}: {}@{} is generation {}, by {}{}", card.kind, card.name, card.version, card.generation, card.actor, reason(&card.reason));
+                println!(
+                    "{at} policy {}: {}@{} is generation {}, by {}{}",
+                    card.kind,
+                    card.name,
+                    card.version,
+                    card.generation,
+                    card.actor,
+                    reason(&card.reason)
+                );
             }
             if let Some(problem) = &card.problem
                 && was.is_none_or(|was| was.problem.as_ref() != Some(problem))
@@ -252,13 +288,25 @@ pub(crate) fn problem_line(problem: &crate::wire::PolicyProblem) -> String {
 
 fn job_line(job: &JobRow) -> String {
     let end = match (job.status_slug.as_str(), &job.error) {
-        ("completed", _) => format!("{}{}", job.loss.map(|loss| format!(" at {loss:.3} bits per byte")).unwrap_or_default(), job.model.as_ref().map(|tag| format!(", made {tag}")).unwrap_or_default()),
-        (_, Some(error)) => format!(" ({}): {}", job.failure_class.as_deref().unwrap_or("cancelled"), printable(error.lines().next().unwrap_or_default())),
+        ("completed", _) => format!(
+            "{}{}",
+            job.loss.map(|loss| format!(" at {loss:.3} bits per byte")).unwrap_or_default(),
+            job.model.as_ref().map(|tag| format!(", made {tag}")).unwrap_or_default()
+        ),
+        (_, Some(error)) => format!(
+            " ({}): {}",
+            job.failure_class.as_deref().unwrap_or("cancelled"),
+            printable(error.lines().next().unwrap_or_default())
+        ),
         _ => String::new(),
     };
     format!("run {} {}: {}{end}", job.id, job.status_slug, printable(&job.name))
 }
 
 fn reason(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(": {}", printable(text)) }
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", printable(text))
+    }
 }

@@ -4,8 +4,9 @@ use crate::problem::ApiError;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 
 /// A JSON body. A form or plain text is refused: a page of another site could send those without asking.
 pub(super) struct Body<T>(pub T);
@@ -14,9 +15,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, ApiError> {
-        let is_json = |kind: &str| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-        if !request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(is_json) {
-            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "the body must be JSON").fix("send content-type: application/json"));
+        let is_json = |kind: &str| {
+            kind.split(';')
+                .next()
+                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+        };
+        if !request
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .is_some_and(is_json)
+        {
+            return Err(
+                ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "the body must be JSON")
+                    .fix("send content-type: application/json"),
+            );
         }
         let bytes = bytes(request, state).await?;
         parse(&bytes).map(Body)
@@ -31,17 +44,38 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
 
     async fn from_request(request: Request, state: &S) -> Result<OptionalBody<T>, ApiError> {
         let bytes = bytes(request, state).await?;
-        if bytes.is_empty() { Ok(OptionalBody(T::default())) } else { parse(&bytes).map(OptionalBody) }
+        if bytes.is_empty() {
+            Ok(OptionalBody(T::default()))
+        } else {
+            parse(&bytes).map(OptionalBody)
+        }
     }
 }
 
+/// Time that a body may take to come in.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+
 async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", format!("a body has at most {} bytes", super::BODY_BYTES_MAX))
+    let too_large = || {
+        let detail = format!("a body has at most {} bytes", super::BODY_BYTES_MAX);
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    };
+    let announced = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|bytes| bytes > super::BODY_BYTES_MAX as u64) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_WITHIN, Bytes::from_request(request, state)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
+        Ok(Err(_)) => Err(ApiError::bad_request("bad_request", "the body could not be read")),
+        Err(_) => {
+            let detail = format!("the body did not come in within {} s", BODY_WITHIN.as_secs());
+            Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
         }
-        _ => ApiError::bad_request("bad_request", "the body could not be read"),
-    })
+    }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
@@ -63,6 +97,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
             ApiError::bad_request("bad_json", format!("the body is not JSON: {inner}"))
         }
     })?;
-    reader.end().map_err(|error| ApiError::bad_request("bad_json", format!("something follows the JSON value: {error}")))?;
+    reader
+        .end()
+        .map_err(|error| ApiError::bad_request("bad_json", format!("something follows the JSON value: {error}")))?;
     Ok(value)
 }

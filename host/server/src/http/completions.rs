@@ -42,14 +42,23 @@ enum Prompt {
 }
 
 pub(super) async fn complete(State(app): State<App>, Body(body): Body<CompletionBody>) -> Result<Response, ApiError> {
-    let CompletionBody { prompt, max_tokens, temperature, seed, stream, host } = body;
+    let CompletionBody {
+        prompt,
+        max_tokens,
+        temperature,
+        seed,
+        stream,
+        host,
+    } = body;
     let prompt = match prompt {
         Prompt::One(prompt) => prompt,
         Prompt::Several(mut prompts) => match (prompts.pop(), prompts.is_empty()) {
             (Some(prompt), true) => prompt,
             _ => {
-                return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong")
-                    .field("/prompt", "one prompt per request"));
+                return Err(
+                    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong")
+                        .field("/prompt", "one prompt per request"),
+                );
             }
         },
     };
@@ -67,7 +76,12 @@ pub(super) async fn complete(State(app): State<App>, Body(body): Body<Completion
     let seat = match app.completions.clone().try_acquire_owned() {
         Ok(seat) => seat,
         Err(_) => {
-            return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "the model has more requests than it takes at a time").fix("try again in a second"));
+            return Err(ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "the model has more requests than it takes at a time",
+            )
+            .fix("try again in a second"));
         }
     };
     if !stream {
@@ -134,7 +148,9 @@ pub(super) async fn models(State(app): State<App>) -> Json<Value> {
         .latest()
         .active
         .into_iter()
-        .map(|model| json!({ "id": model.tag, "object": "model", "created": model.live_since.unwrap_or(0) / 1000, "owned_by": "pointsman" }))
+        .map(
+            |model| json!({ "id": model.tag, "object": "model", "created": model.live_since.unwrap_or(0) / 1000, "owned_by": "pointsman" }),
+        )
         .collect();
     Json(json!({ "object": "list", "data": data }))
 }

@@ -22,11 +22,24 @@ pub(super) struct Filter {
 }
 
 pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<DecisionList>, ApiError> {
-    let Filter { kind, run, candidate, limit, cursor } = filter;
+    let Filter {
+        kind,
+        run,
+        candidate,
+        limit,
+        cursor,
+    } = filter;
     let page = Page::parse(limit.as_deref(), cursor.as_deref())?;
     let kind = kind.map(|slug| super::kind(&slug)).transpose()?;
     let run = run.map(|text| id(&text, "job")).transpose()?.map(RunId);
-    let filter = DecisionFilter { kind, run, candidate: candidate.map(ModelTag), policy: None, before: page.before.map(DecisionId), limit: page.limit };
+    let filter = DecisionFilter {
+        kind,
+        run,
+        candidate: candidate.map(ModelTag),
+        policy: None,
+        before: page.before.map(DecisionId),
+        limit: page.limit,
+    };
     let list = query(&app, "listing decisions", move |reader| {
         let rows = reader.decisions(&filter)?;
         let next_cursor = super::next_cursor(&rows, page, |row| row.id.0);
@@ -55,5 +68,10 @@ pub(super) async fn show(State(app): State<App>, Path(path): Path<String>) -> Re
     let ruling = serde_json::to_value(&record.decision.ruling).map_err(|error| ApiError::internal("showing a ruling", error))?;
     let context_digest = record.decision.context.to_string();
     let row = decision_row(record.seq, record.at, &record.decision, record.context.as_deref());
-    Ok(Json(DecisionDetail { row, context, ruling, context_digest }))
+    Ok(Json(DecisionDetail {
+        row,
+        context,
+        ruling,
+        context_digest,
+    }))
 }

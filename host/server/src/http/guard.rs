@@ -3,8 +3,8 @@
 
 use crate::problem::ApiError;
 use axum::extract::{Request, State};
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::StatusCode;
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
@@ -20,7 +20,10 @@ impl Guard {
     /// Loopback names with the bound port, and the bound address itself.
     pub fn for_address(bound: SocketAddr) -> Guard {
         let port = bound.port();
-        let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].iter().map(|name| format!("{name}:{port}")).collect();
+        let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"]
+            .iter()
+            .map(|name| format!("{name}:{port}"))
+            .collect();
         hosts.push(bound.to_string());
         if port == 80 {
             hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_string));
@@ -43,11 +46,19 @@ impl Guard {
             );
         }
         for origin in headers.get_all(header::ORIGIN) {
-            let ours = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://")).is_some_and(allowed);
+            let ours = origin
+                .to_str()
+                .ok()
+                .and_then(|origin| origin.strip_prefix("http://"))
+                .is_some_and(allowed);
             if !ours {
                 return Some(
-                    ApiError::new(StatusCode::FORBIDDEN, "origin_not_allowed", "a page of another origin may not speak to this host")
-                        .fix(format!("open http://{} instead", self.hosts[0])),
+                    ApiError::new(
+                        StatusCode::FORBIDDEN,
+                        "origin_not_allowed",
+                        "a page of another origin may not speak to this host",
+                    )
+                    .fix(format!("open http://{} instead", self.hosts[0])),
                 );
             }
         }
@@ -89,5 +100,8 @@ pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, nex
 }
 
 fn is_problem(response: &Response) -> bool {
-    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json")
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == "application/problem+json")
 }

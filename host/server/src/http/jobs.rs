@@ -31,17 +31,36 @@ pub(super) struct Filter {
 }
 
 pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<JobList>, ApiError> {
-    let Filter { status, class, source, limit, cursor } = filter;
+    let Filter {
+        status,
+        class,
+        source,
+        limit,
+        cursor,
+    } = filter;
     let page = Page::parse(limit.as_deref(), cursor.as_deref())?;
-    let status: Option<RunStatus> = super::word("status", status.as_deref(), "queued, warming, running, completed, failed or cancelled")?;
+    let status: Option<RunStatus> = super::word(
+        "status",
+        status.as_deref(),
+        "queued, warming, running, completed, failed or cancelled",
+    )?;
     let class: Option<RunClass> = super::word("class", class.as_deref(), "training, eval, canary or manual")?;
     let source = source.map(|text| id(&text, "source")).transpose()?.map(SourceId);
     let rows = query(&app, "listing runs", move |reader| {
-        reader.runs(&RunFilter { status, class, source, before: page.before.map(RunId), limit: page.limit })
+        reader.runs(&RunFilter {
+            status,
+            class,
+            source,
+            before: page.before.map(RunId),
+            limit: page.limit,
+        })
     })
     .await?;
     let next_cursor = super::next_cursor(&rows, page, |row| row.id.0);
-    Ok(Json(JobList { jobs: rows.into_iter().map(|row| live(&app, job_row(row))).collect(), next_cursor }))
+    Ok(Json(JobList {
+        jobs: rows.into_iter().map(|row| live(&app, job_row(row))).collect(),
+        next_cursor,
+    }))
 }
 
 pub(super) async fn show(State(app): State<App>, Path(path): Path<String>) -> Result<Json<JobDetail>, ApiError> {
@@ -58,19 +77,33 @@ pub(super) async fn show(State(app): State<App>, Path(path): Path<String>) -> Re
         Ok(Err(error)) => return Err(ApiError::internal("reading the run's output", error)),
         Err(error) => return Err(ApiError::internal("reading the run's output", error)),
     };
-    let points: Vec<Point> = samples.iter().map(|sample| point(sample.step, sample.loss, sample.eval_loss)).collect();
+    let points: Vec<Point> = samples
+        .iter()
+        .map(|sample| point(sample.step, sample.loss, sample.eval_loss))
+        .collect();
     let text = String::from_utf8_lossy(&log);
     let lines: Vec<&str> = text.lines().collect();
-    let log = lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| line.to_string()).collect();
+    let log = lines[lines.len().saturating_sub(LOG_LINES)..]
+        .iter()
+        .map(|line| line.to_string())
+        .collect();
     let artifacts = row.model.iter().cloned().collect();
-    Ok(Json(JobDetail { row, points, log, artifacts }))
+    Ok(Json(JobDetail {
+        row,
+        points,
+        log,
+        artifacts,
+    }))
 }
 
 /// The output byte for byte. It is the trainer's: never shown as anything but plain text.
 pub(super) async fn log(State(app): State<App>, Path(path): Path<String>) -> Result<Response, ApiError> {
     let run = RunId(id(&path, "job")?);
     find(&app, run).await?;
-    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     let data = app.data.clone();
     // Piece by piece: a log has up to 64 MB.
     let pieces = futures_util::stream::try_unfold(0, move |offset| {
@@ -92,13 +125,24 @@ pub(super) async fn cancel(
     OptionalBody(body): OptionalBody<ReasonBody>,
 ) -> Result<Json<Done>, ApiError> {
     let run = RunId(id(&path, "job")?);
-    let command = Command::CancelRun { run, actor: actor(&headers)?, reason: reason(body)? };
+    let command = Command::CancelRun {
+        run,
+        actor: actor(&headers)?,
+        reason: reason(body)?,
+    };
     match send(&app.inbox, command).await {
-        Ok(_) => Ok(Json(Done { run: Some(run.0), ..Done::default() })),
+        Ok(_) => Ok(Json(Done {
+            run: Some(run.0),
+            ..Done::default()
+        })),
         // The coordinator has forgotten finished runs; the journal tells what became of this one.
         Err(error) if error.0.status == 404 => {
             let row = find(&app, run).await?;
-            Err(ApiError::new(axum::http::StatusCode::CONFLICT, "run_is_over", format!("run {run} is over: it {}", row.status_slug)))
+            Err(ApiError::new(
+                axum::http::StatusCode::CONFLICT,
+                "run_is_over",
+                format!("run {run} is over: it {}", row.status_slug),
+            ))
         }
         Err(error) => Err(error),
     }
@@ -113,11 +157,19 @@ async fn find(app: &App, run: RunId) -> Result<JobRow, ApiError> {
 
 /// A point; what is not finite is a gap.
 pub(crate) fn point(step: u64, loss: f64, held_out: Option<f64>) -> Point {
-    (step, Some(loss).filter(|loss| loss.is_finite()), held_out.filter(|loss| loss.is_finite()))
+    (
+        step,
+        Some(loss).filter(|loss| loss.is_finite()),
+        held_out.filter(|loss| loss.is_finite()),
+    )
 }
 
 fn job_row(row: RunRow) -> JobRow {
-    let class = if row.work == "bootstrap" { "bootstrap" } else { class_slug(row.class) };
+    let class = if row.work == "bootstrap" {
+        "bootstrap"
+    } else {
+        class_slug(row.class)
+    };
     JobRow {
         id: row.id.0,
         name: row.title,

@@ -32,23 +32,38 @@ pub(super) struct Resume {
     epoch: Option<String>,
 }
 
-pub(super) async fn connect(State(app): State<App>, Query(resume): Query<Resume>, upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>) -> Response {
+pub(super) async fn connect(
+    State(app): State<App>,
+    Query(resume): Query<Resume>,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Response {
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(_) => {
-            return ApiError::new(StatusCode::UPGRADE_REQUIRED, "websocket_only", "/ws speaks WebSocket").fix("open it with a WebSocket client").into_response();
+            return ApiError::new(StatusCode::UPGRADE_REQUIRED, "websocket_only", "/ws speaks WebSocket")
+                .fix("open it with a WebSocket client")
+                .into_response();
         }
     };
     let since = match (&resume.since, resume.epoch) {
         (Some(since), Some(epoch)) => match since.parse::<u64>() {
             Ok(since) => Some((epoch, since)),
-            Err(_) => return ApiError::bad_request("bad_since", "since is not a journal position").field("/since", "a whole number").into_response(),
+            Err(_) => {
+                return ApiError::bad_request("bad_since", "since is not a journal position")
+                    .field("/since", "a whole number")
+                    .into_response();
+            }
         },
         (None, _) | (_, None) => None,
     };
     if VIEWERS.fetch_add(1, Ordering::Relaxed) >= VIEWERS_MAX {
         VIEWERS.fetch_sub(1, Ordering::Relaxed);
-        return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_viewers", format!("{VIEWERS_MAX} viewers are connected")).into_response();
+        return ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too_many_viewers",
+            format!("{VIEWERS_MAX} viewers are connected"),
+        )
+        .into_response();
     }
     let seat = Seat;
     let stopping = app.stopping.clone();

@@ -24,7 +24,11 @@ pub(super) struct Filter {
 pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<ModelList>, ApiError> {
     let page = Page::parse(filter.limit.as_deref(), filter.cursor.as_deref())?;
     let (rows, roles) = query(&app, "listing models", move |reader| {
-        let rows = reader.models(&ModelFilter { retired: None, before: page.before.map(Seq), limit: page.limit })?;
+        let rows = reader.models(&ModelFilter {
+            retired: None,
+            before: page.before.map(Seq),
+            limit: page.limit,
+        })?;
         Ok((rows, reader.model_roles(CHANGES)?))
     })
     .await?;
@@ -65,7 +69,14 @@ pub(super) async fn roll_back(
     headers: HeaderMap,
     OptionalBody(body): OptionalBody<ReasonBody>,
 ) -> Result<Json<Done>, ApiError> {
-    send(&app.inbox, Command::RollBackModel { actor: actor(&headers)?, reason: reason(body)? }).await?;
+    send(
+        &app.inbox,
+        Command::RollBackModel {
+            actor: actor(&headers)?,
+            reason: reason(body)?,
+        },
+    )
+    .await?;
     Ok(Json(Done::default()))
 }
 
@@ -88,7 +99,12 @@ pub(super) async fn reject(
 }
 
 async fn decide(app: App, tag: String, approve: bool, headers: HeaderMap, body: ReasonBody) -> Result<Json<Done>, ApiError> {
-    let command = Command::DecideHeld { candidate: ModelTag(tag), approve, actor: actor(&headers)?, reason: reason(body)? };
+    let command = Command::DecideHeld {
+        candidate: ModelTag(tag),
+        approve,
+        actor: actor(&headers)?,
+        reason: reason(body)?,
+    };
     send(&app.inbox, command).await?;
     Ok(Json(Done::default()))
 }

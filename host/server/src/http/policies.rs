@@ -35,10 +35,15 @@ pub struct PolicyUpload {
     pub reason: String,
 }
 
-
 impl PolicyUpload {
     pub fn offer(self) -> Result<(Offer, String), ApiError> {
-        let PolicyUpload { file, text, code_base64, settings, reason } = self;
+        let PolicyUpload {
+            file,
+            text,
+            code_base64,
+            settings,
+            reason,
+        } = self;
         let wrong = |pointer: &str, detail: &str| {
             ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong").field(pointer, detail)
         };
@@ -47,9 +52,9 @@ impl PolicyUpload {
         }
         let code = match (text, code_base64) {
             (Some(text), None) => text.into_bytes(),
-            (None, Some(code)) => {
-                base64::engine::general_purpose::STANDARD.decode(code.trim()).map_err(|error| wrong("/code_base64", &format!("not base64: {error}")))?
-            }
+            (None, Some(code)) => base64::engine::general_purpose::STANDARD
+                .decode(code.trim())
+                .map_err(|error| wrong("/code_base64", &format!("not base64: {error}")))?,
             (Some(_), Some(_)) | (None, None) => return Err(wrong("/text", "either text or code_base64")),
         };
         let settings = settings_of(settings).map_err(|(name, detail)| wrong(&format!("/settings/{name}"), detail))?;
@@ -62,12 +67,21 @@ pub fn settings_of(values: BTreeMap<String, serde_json::Value>) -> Result<Vec<Se
     values
         .into_iter()
         .map(|(name, value)| match value {
-            serde_json::Value::Bool(flag) => Ok(Setting { name, value: Value::Flag(flag) }),
+            serde_json::Value::Bool(flag) => Ok(Setting {
+                name,
+                value: Value::Flag(flag),
+            }),
             serde_json::Value::Number(number) => match number.as_f64() {
-                Some(number) => Ok(Setting { name, value: Value::Number(number) }),
+                Some(number) => Ok(Setting {
+                    name,
+                    value: Value::Number(number),
+                }),
                 None => Err((name, "a number out of range")),
             },
-            serde_json::Value::String(text) => Ok(Setting { name, value: Value::Text(text) }),
+            serde_json::Value::String(text) => Ok(Setting {
+                name,
+                value: Value::Text(text),
+            }),
             serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
                 Err((name, "a setting is true, false, a number or a text"))
             }
@@ -79,12 +93,16 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<PolicyList>, Api
     let descriptions: BTreeMap<PolicyKind, PolicyDescription> = app
         .inbox
         .look(|state| {
-            let active = |(kind, slot): (&PolicyKind, &pointsman_coordinator::PolicySlot)| Some((*kind, slot.active.as_ref()?.description.clone()));
+            let active =
+                |(kind, slot): (&PolicyKind, &pointsman_coordinator::PolicySlot)| Some((*kind, slot.active.as_ref()?.description.clone()));
             state.policies.iter().filter_map(active).collect()
         })
         .await?;
     let rows = query(&app, "listing activations", |reader| {
-        PolicyKind::ALL.into_iter().map(|kind| Ok((kind, reader.activations(Some(kind), ACTIVATIONS)?))).collect::<Result<BTreeMap<_, _>, _>>()
+        PolicyKind::ALL
+            .into_iter()
+            .map(|kind| Ok((kind, reader.activations(Some(kind), ACTIVATIONS)?)))
+            .collect::<Result<BTreeMap<_, _>, _>>()
     })
     .await?;
     let mut rows = rows;
@@ -102,7 +120,9 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<PolicyList>, Api
             card,
         }
     });
-    Ok(Json(PolicyList { policies: policies.collect() }))
+    Ok(Json(PolicyList {
+        policies: policies.collect(),
+    }))
 }
 
 pub(super) async fn check(State(app): State<App>, Body(upload): Body<PolicyUpload>) -> Result<Json<PolicyCheck>, ApiError> {
@@ -114,11 +134,7 @@ pub(super) async fn check(State(app): State<App>, Body(upload): Body<PolicyUploa
     }))
 }
 
-pub(super) async fn activate(
-    State(app): State<App>,
-    headers: HeaderMap,
-    Body(upload): Body<PolicyUpload>,
-) -> Result<Json<Done>, ApiError> {
+pub(super) async fn activate(State(app): State<App>, headers: HeaderMap, Body(upload): Body<PolicyUpload>) -> Result<Json<Done>, ApiError> {
     let actor = actor(&headers)?;
     let (offer, why) = upload.offer()?;
     let why = reason(ReasonBody { reason: why })?;
@@ -130,7 +146,10 @@ pub(super) async fn activate(
         app.policies.activate(checked, actor, why).map_err(ApiError::from)
     });
     match activated.await?? {
-        Reply::Generation(generation) => Ok(Json(Done { generation: Some(generation), ..Done::default() })),
+        Reply::Generation(generation) => Ok(Json(Done {
+            generation: Some(generation),
+            ..Done::default()
+        })),
         Reply::Done | Reply::Source(_) | Reply::Run(_) => Ok(Json(Done::default())),
     }
 }
@@ -144,7 +163,10 @@ pub(super) async fn roll_back(
     let (kind, actor, why) = (super::kind(&path)?, actor(&headers)?, reason(body)?);
     let reply = blocking(move || app.policies.roll_back(kind, actor, why)).await??;
     match reply {
-        Reply::Generation(generation) => Ok(Json(Done { generation: Some(generation), ..Done::default() })),
+        Reply::Generation(generation) => Ok(Json(Done {
+            generation: Some(generation),
+            ..Done::default()
+        })),
         Reply::Done | Reply::Source(_) | Reply::Run(_) => Ok(Json(Done::default())),
     }
 }
@@ -162,11 +184,22 @@ pub fn accepted(description: &PolicyDescription) -> PolicyCheck {
 }
 
 pub fn refused(problem: PolicyProblem) -> PolicyCheck {
-    PolicyCheck { ok: false, kind: None, policy: None, digest: None, summary: None, problem: Some(problem) }
+    PolicyCheck {
+        ok: false,
+        kind: None,
+        policy: None,
+        digest: None,
+        summary: None,
+        problem: Some(problem),
+    }
 }
 
 fn problem_error(problem: PolicyProblem) -> ApiError {
-    let place = [problem.line, problem.column].into_iter().flatten().map(|number| format!(":{number}")).collect::<String>();
+    let place = [problem.line, problem.column]
+        .into_iter()
+        .flatten()
+        .map(|number| format!(":{number}"))
+        .collect::<String>();
     let mut error = ApiError::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         &problem.code,
@@ -177,12 +210,18 @@ fn problem_error(problem: PolicyProblem) -> ApiError {
 }
 
 async fn blocking<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(run).await.map_err(|error| ApiError::internal("checking a policy", error))
+    tokio::task::spawn_blocking(run)
+        .await
+        .map_err(|error| ApiError::internal("checking a policy", error))
 }
 
 fn settings_rows(description: &PolicyDescription) -> Vec<PolicySetting> {
     let row = |spec: &SettingSpec| {
-        let value = description.settings.iter().find(|setting| setting.name == spec.name).map_or(&spec.default, |setting| &setting.value);
+        let value = description
+            .settings
+            .iter()
+            .find(|setting| setting.name == spec.name)
+            .map_or(&spec.default, |setting| &setting.value);
         PolicySetting {
             name: spec.name.clone(),
             help: spec.help.clone(),

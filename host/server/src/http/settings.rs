@@ -19,11 +19,22 @@ pub(super) async fn change(State(app): State<App>, headers: HeaderMap, Body(sett
     if let Some(expected) = headers.get(IF_MATCH) {
         let now = current(&app).await?;
         if expected.as_bytes() != tag(&now).as_bytes() && expected.as_bytes() != b"*" {
-            return Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "settings_changed", "the settings have been changed since they were read")
-                .fix("read them again, and send the new ETag as If-Match"));
+            return Err(ApiError::new(
+                StatusCode::PRECONDITION_FAILED,
+                "settings_changed",
+                "the settings have been changed since they were read",
+            )
+            .fix("read them again, and send the new ETag as If-Match"));
         }
     }
-    send(&app.inbox, Command::ChangeSettings { settings, actor: actor(&headers)? }).await?;
+    send(
+        &app.inbox,
+        Command::ChangeSettings {
+            settings,
+            actor: actor(&headers)?,
+        },
+    )
+    .await?;
     Ok(answer(current(&app).await?))
 }
 

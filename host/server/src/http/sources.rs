@@ -41,12 +41,27 @@ pub(super) struct Filter {
 }
 
 pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<SourceList>, ApiError> {
-    let Filter { status, lane, limit, cursor } = filter;
+    let Filter {
+        status,
+        lane,
+        limit,
+        cursor,
+    } = filter;
     let page = Page::parse(limit.as_deref(), cursor.as_deref())?;
-    let status: Option<SourceStatus> = super::word("status", status.as_deref(), "pending, waiting, running, failed, disabled, done or given_up")?;
+    let status: Option<SourceStatus> = super::word(
+        "status",
+        status.as_deref(),
+        "pending, waiting, running, failed, disabled, done or given_up",
+    )?;
     let lane: Option<Lane> = super::word("lane", lane.as_deref(), "queue or curriculum")?;
     let rows = query(&app, "listing sources", move |reader| {
-        reader.sources(&SourceFilter { status, lane, campaign: None, before: page.before.map(SourceId), limit: page.limit })
+        reader.sources(&SourceFilter {
+            status,
+            lane,
+            campaign: None,
+            before: page.before.map(SourceId),
+            limit: page.limit,
+        })
     })
     .await?;
     let next_cursor = super::next_cursor(&rows, page, |row| row.id.0);
@@ -75,26 +90,60 @@ pub(super) async fn submit(
     headers: HeaderMap,
     Body(body): Body<SourceBody>,
 ) -> Result<(StatusCode, Json<Done>), ApiError> {
-    let SourceBody { title, body, host, priority, params, origin } = body;
+    let SourceBody {
+        title,
+        body,
+        host,
+        priority,
+        params,
+        origin,
+    } = body;
     let origin = match origin {
         Some(origin @ (Origin::Ui | Origin::Api | Origin::Cli)) => origin,
         Some(Origin::Campaign | Origin::Curriculum) => {
-            return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong").field("/origin", "ui, api or cli"));
+            return Err(
+                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong")
+                    .field("/origin", "ui, api or cli"),
+            );
         }
         None if headers.contains_key("origin") => Origin::Ui,
         None => Origin::Api,
     };
-    let new = NewSource { title, body, host, lane: Lane::Queue, origin, priority, params };
+    let new = NewSource {
+        title,
+        body,
+        host,
+        lane: Lane::Queue,
+        origin,
+        priority,
+        params,
+    };
     match send(&app.inbox, Command::SubmitSource(new)).await? {
-        Reply::Source(source) => Ok((StatusCode::CREATED, Json(Done { source: Some(source.0), ..Done::default() }))),
+        Reply::Source(source) => Ok((
+            StatusCode::CREATED,
+            Json(Done {
+                source: Some(source.0),
+                ..Done::default()
+            }),
+        )),
         Reply::Done | Reply::Generation(_) | Reply::Run(_) => Ok((StatusCode::CREATED, Json(Done::default()))),
     }
 }
 
 pub(super) async fn enable(State(app): State<App>, Path(path): Path<String>, headers: HeaderMap) -> Result<Json<Done>, ApiError> {
     let source = SourceId(id(&path, "source")?);
-    send(&app.inbox, Command::EnableSource { source, actor: actor(&headers)? }).await?;
-    Ok(Json(Done { source: Some(source.0), ..Done::default() }))
+    send(
+        &app.inbox,
+        Command::EnableSource {
+            source,
+            actor: actor(&headers)?,
+        },
+    )
+    .await?;
+    Ok(Json(Done {
+        source: Some(source.0),
+        ..Done::default()
+    }))
 }
 
 pub(super) async fn disable(
@@ -104,6 +153,17 @@ pub(super) async fn disable(
     OptionalBody(body): OptionalBody<ReasonBody>,
 ) -> Result<Json<Done>, ApiError> {
     let source = SourceId(id(&path, "source")?);
-    send(&app.inbox, Command::DisableSource { source, actor: actor(&headers)?, reason: reason(body)? }).await?;
-    Ok(Json(Done { source: Some(source.0), ..Done::default() }))
+    send(
+        &app.inbox,
+        Command::DisableSource {
+            source,
+            actor: actor(&headers)?,
+            reason: reason(body)?,
+        },
+    )
+    .await?;
+    Ok(Json(Done {
+        source: Some(source.0),
+        ..Done::default()
+    }))
 }

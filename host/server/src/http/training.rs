@@ -14,7 +14,14 @@ pub(super) async fn start(
     headers: HeaderMap,
     OptionalBody(body): OptionalBody<ReasonBody>,
 ) -> Result<Json<Done>, ApiError> {
-    send(&app.inbox, Command::StartTraining { actor: actor(&headers)?, reason: reason(body)? }).await?;
+    send(
+        &app.inbox,
+        Command::StartTraining {
+            actor: actor(&headers)?,
+            reason: reason(body)?,
+        },
+    )
+    .await?;
     Ok(Json(Done::default()))
 }
 
@@ -23,6 +30,13 @@ pub(super) async fn stop(
     headers: HeaderMap,
     OptionalBody(body): OptionalBody<ReasonBody>,
 ) -> Result<Json<Done>, ApiError> {
-    send(&app.inbox, Command::StopTraining { actor: actor(&headers)?, reason: reason(body)? }).await?;
+    send(
+        &app.inbox,
+        Command::StopTraining {
+            actor: actor(&headers)?,
+            reason: reason(body)?,
+        },
+    )
+    .await?;
     Ok(Json(Done::default()))
 }

@@ -12,7 +12,14 @@ const NAMED_MAX: usize = 3;
 /// The row of a decision; `context` is what the ledger keeps, so that indexes can be told by name.
 pub fn decision_row(seq: Seq, at: Millis, decision: &Decision, context: Option<&[u8]>) -> DecisionRow {
     let context = context.and_then(|bytes| Context::decode(bytes).ok());
-    let Decision { id, kind, subject, generation, context: _, ruling } = decision;
+    let Decision {
+        id,
+        kind,
+        subject,
+        generation,
+        context: _,
+        ruling,
+    } = decision;
     DecisionRow {
         id: id.0,
         seq: seq.0,
@@ -52,10 +59,24 @@ pub fn subject_text(subject: &Subject) -> String {
 }
 
 fn reason_row(reason: &Reason) -> ReasonRow {
-    let Reason { code, feature, value, threshold, margin, text } = reason.clone();
+    let Reason {
+        code,
+        feature,
+        value,
+        threshold,
+        margin,
+        text,
+    } = reason.clone();
     // JSON has no infinity; a number that is not finite is told by the text alone.
     let finite = |number: Option<f64>| number.filter(|number| number.is_finite());
-    ReasonRow { code, text, feature, value: finite(value), threshold: finite(threshold), margin: finite(margin) }
+    ReasonRow {
+        code,
+        text,
+        feature,
+        value: finite(value),
+        threshold: finite(threshold),
+        margin: finite(margin),
+    }
 }
 
 fn summary(verdict: &Verdict, context: Option<&Context>) -> String {
@@ -69,7 +90,11 @@ fn summary(verdict: &Verdict, context: Option<&Context>) -> String {
                     None => format!("#{}", candidate.id),
                 })
             };
-            format!("picks {} of {}", list(picked.iter().filter_map(name)), context.candidates.len() + context.left_out as usize)
+            format!(
+                "picks {} of {}",
+                list(picked.iter().filter_map(name)),
+                context.candidates.len() + context.left_out as usize
+            )
         }
         (Verdict::Selection(SelectionVerdict::Pick(picked)), _) => format!("picks {}", count(picked.len(), "source")),
         (Verdict::Selection(SelectionVerdict::Idle), _) => "picks nothing for now".to_string(),
@@ -105,8 +130,14 @@ fn summary(verdict: &Verdict, context: Option<&Context>) -> String {
                 _ => None,
             };
             match verdict {
-                CurriculumVerdict::Plant(seeds) => format!("seeds {}", list(seeds.iter().map(|seed| host(seed.host).unwrap_or_else(|| "a host".into())))),
-                CurriculumVerdict::Park(hosts) => format!("parks {}", list(hosts.iter().map(|index| host(*index).unwrap_or_else(|| "a host".into())))),
+                CurriculumVerdict::Plant(seeds) => format!(
+                    "seeds {}",
+                    list(seeds.iter().map(|seed| host(seed.host).unwrap_or_else(|| "a host".into())))
+                ),
+                CurriculumVerdict::Park(hosts) => format!(
+                    "parks {}",
+                    list(hosts.iter().map(|index| host(*index).unwrap_or_else(|| "a host".into())))
+                ),
                 CurriculumVerdict::Nothing => "seeds nothing for now".to_string(),
             }
         }

@@ -1,5 +1,5 @@
 //! A real host in a directory of its own, and a plain HTTP client.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 use pointsman::host::{Host, HostOptions};
 use pointsman::wire::Frame;
@@ -17,7 +17,10 @@ pub struct Fixture {
 
 pub fn options(data: &TempDir) -> HostOptions {
     let address = "127.0.0.1:0".parse().expect("an address");
-    HostOptions { check_replay: true, ..HostOptions::new(data.path(), address, env!("CARGO_BIN_EXE_pointsman")) }
+    HostOptions {
+        check_replay: true,
+        ..HostOptions::new(data.path(), address, env!("CARGO_BIN_EXE_pointsman"))
+    }
 }
 
 pub async fn start() -> Fixture {
@@ -38,7 +41,14 @@ impl Fixture {
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        request(&self.url(), "POST", path, &[("content-type", "application/json")], &body.to_string()).await
+        request(
+            &self.url(),
+            "POST",
+            path,
+            &[("content-type", "application/json")],
+            &body.to_string(),
+        )
+        .await
     }
 
     /// Waits until the read model is as wanted.
@@ -70,14 +80,20 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
 /// One request on a connection of its own, written by hand so that nothing is added or corrected.
 pub async fn request(url: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let address = url.strip_prefix("http://").expect("a plain URL").to_string();
-    let mut text = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+    let mut text = format!("{method} {path} HTTP/1.1\r\ncontent-length: {}\r\n", body.len());
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("connection")) {
+        text.push_str("connection: close\r\n");
+    }
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
         text.push_str(&format!("host: {address}\r\n"));
     }
@@ -95,7 +111,9 @@ pub async fn raw(address: &str, bytes: &[u8]) -> Answer {
     // A host that refuses early may close before all is sent.
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
-    let _ = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer)).await.expect("the host answers");
+    let _ = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer))
+        .await
+        .expect("the host answers");
     let text = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
@@ -105,10 +123,21 @@ pub async fn raw(address: &str, bytes: &[u8]) -> Answer {
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_lowercase(), value.to_string()))
         .collect();
-    let kind = headers.iter().find(|(name, _)| name == "content-type").map(|(_, kind)| kind.clone()).unwrap_or_default();
-    let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+    let kind = headers
+        .iter()
+        .find(|(name, _)| name == "content-type")
+        .map(|(_, kind)| kind.clone())
+        .unwrap_or_default();
+    let chunked = headers
+        .iter()
+        .any(|(name, value)| name == "transfer-encoding" && value == "chunked");
     let text = if chunked { unchunked(body) } else { body.to_string() };
-    Answer { status, kind, headers, text }
+    Answer {
+        status,
+        kind,
+        headers,
+        text,
+    }
 }
 
 fn unchunked(body: &str) -> String {
@@ -125,6 +154,14 @@ fn unchunked(body: &str) -> String {
     text
 }
 
+/// What a browser sends to open a WebSocket; refused, the connection is closed.
+pub const UPGRADE: [(&str, &str); 4] = [
+    ("connection", "close, upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
 pub type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 pub async fn viewer(url: &str, query: &str) -> Socket {
@@ -137,7 +174,11 @@ pub async fn next_frame(socket: &mut Socket, within: Duration) -> Option<Frame> 
     use futures_util::StreamExt;
     use tokio_tungstenite::tungstenite::Message;
     loop {
-        match tokio::time::timeout(within, socket.next()).await.ok()??.expect("the stream is whole") {
+        match tokio::time::timeout(within, socket.next())
+            .await
+            .ok()??
+            .expect("the stream is whole")
+        {
             Message::Text(text) => return Some(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))),
             Message::Close(_) => return None,
             Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
