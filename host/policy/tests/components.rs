@@ -313,10 +313,9 @@ fn hostile_plugins_are_contained() {
         ("hostile_deep_recursion", FaultClass::Trap),
         ("hostile_huge_state", FaultClass::InvalidOutput),
         ("hostile_log_flood", FaultClass::Trap),
-        // These two spend it all on making what would be refused.
-        ("hostile_long_reason", FaultClass::Fuel),
+        ("hostile_long_reason", FaultClass::InvalidOutput),
         ("hostile_loop_forever", FaultClass::Fuel),
-        ("hostile_many_reasons", FaultClass::Fuel),
+        ("hostile_many_reasons", FaultClass::InvalidOutput),
         ("hostile_memory_eater", FaultClass::Memory),
         ("hostile_nan_score", FaultClass::InvalidOutput),
         ("hostile_slow_start", FaultClass::Fuel),
@@ -325,10 +324,7 @@ fn hostile_plugins_are_contained() {
     for (name, class) in cases {
         let Some(code) = plugin(name) else { return };
         let library = Library::new();
-        let limits = PolicyLimits {
-            fuel: 10_000_000,
-            ..PolicyLimits::default()
-        };
+        let limits = limits_for(class);
         let policy = load_unasked(&library, EngineKind::Component, PolicyKind::SourceSelection, &code, limits);
         let before = cpu_ms();
         let fault = ask(&library, &policy, &canned_context(PolicyKind::SourceSelection)).expect_err(name);

@@ -26,10 +26,16 @@ const IDLE_TICKS: u32 = 1_000;
 /// The engine; made at the first use.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(&config()).expect("this configuration is valid on every machine we build for"))
+    ENGINE.get_or_init(|| {
+        // The pool reserves address space, not memory; where even that is rationed, each call maps its own.
+        Engine::new(config().allocation_strategy(InstanceAllocationStrategy::Pooling(pool()))).unwrap_or_else(|error| {
+            tracing::warn!(%error, "no pool for policies; decisions will be slower");
+            Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand)).expect("this configuration is valid")
+        })
+    })
 }
 
-fn config() -> Config {
+fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(CALLS_AT_A_TIME_MAX)
         .total_core_instances(CALLS_AT_A_TIME_MAX * 2)
@@ -43,9 +49,12 @@ fn config() -> Config {
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(KEEP_RESIDENT_BYTES)
         .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+fn config() -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .memory_init_cow(true)
         .consume_fuel(true)
         .epoch_interruption(true)

@@ -333,7 +333,7 @@ fn whole(value: Dynamic, what: &str) -> Read<u64> {
         return u64::try_from(integer).map_err(|_| format!("{what} is {integer}; it must not be negative"));
     }
     match value.as_float() {
-        Ok(float) if float >= 0.0 && float <= FLOAT_MAX && float.fract() == 0.0 => Ok(float as u64),
+        Ok(float) if (0.0..=FLOAT_MAX).contains(&float) && float.fract() == 0.0 => Ok(float as u64),
         Ok(float) => Err(format!("{what} is {float}; it must be a whole number from 0")),
         Err(_) => Err(format!("{what} must be a whole number, not {}", kind_of(&value))),
     }

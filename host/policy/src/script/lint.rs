@@ -87,7 +87,7 @@ pub(super) fn check(file: &str, ast: &AST) -> Result<Properties, PolicyProblem> 
                 "sort" | "sort_by" => "order(list) returns the indexes that put a list of numbers in order".to_string(),
                 _ => match nearest(&name, known) {
                     Some(meant) => format!("did you mean '{meant}'?"),
-                    None => "policies have bounded functions only; `policy functions` lists them".to_string(),
+                    None => format!("policies have {}", functions::NAMES.join(", ")),
                 },
             };
             let message = format!("'{name}' is not a function of this script or of policies");

@@ -125,6 +125,16 @@ impl Program {
     }
 }
 
+/// What a script may call, for an editor's completion.
+pub fn function_names() -> &'static [&'static str] {
+    functions::NAMES
+}
+
+/// What a script of this kind may read from its context and the items in it, for an editor's completion.
+pub fn field_names(kind: PolicyKind) -> Vec<&'static str> {
+    context::fields(kind)
+}
+
 fn invalid(function: &str, problem: String) -> Failure {
     Failure::new(FaultClass::InvalidOutput, format!("{function}: {problem}"))
 }
