@@ -6,6 +6,7 @@
 
 use crate::hub::Hub;
 use crate::policy_install::{Installer, Offer};
+use crate::problem::sentence;
 use crate::wire::{Alert, PolicyProblem};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use pointsman_coordinator::Reply;
@@ -210,7 +211,7 @@ impl Seen {
         tracing::warn!(
             "{} {name}{place} {} The version before goes on serving.{fix}",
             problem.code,
-            problem.message
+            sentence(&problem.message)
         );
         self.files.insert(path, File { content, kind });
         let generation = kind.map(|kind| {
@@ -222,7 +223,7 @@ impl Seen {
                 .map_or(0, |card| card.generation)
         });
         self.hub.aside(|asides| {
-            let text = format!("{name}{place}: {} The version before goes on serving.", problem.message);
+            let text = format!("{name}{place}: {} The version before goes on serving.", sentence(&problem.message));
             asides
                 .alerts
                 .insert(alert_key(name), alert(&problem.code, text, problem.fix.clone()));

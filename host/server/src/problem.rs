@@ -122,3 +122,10 @@ impl From<Rejected> for ApiError {
         }
     }
 }
+
+/// A message with a full stop, so that another sentence may follow.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    let is_closed = text.ends_with(['.', '!', '?', ':']);
+    if is_closed { text.to_string() } else { format!("{text}.") }
+}

@@ -288,7 +288,8 @@ pub enum Frame {
     Hello { epoch: String, version: String, seq: u64 },
     /// The whole read model; replaces what the viewer holds.
     Snapshot { model: String, seq: u64, state: Box<Dashboard> },
-    /// RFC 6902 operations that lead from the state at `from` to the state at `seq`.
+    /// RFC 6902 operations that lead from the state at `from` to the state at `seq`. Where the two are equal it is an aside:
+    /// something that is not in the journal has changed. It holds replacements only, and may come a second time after a resume.
     #[serde(rename = "state.read.model.patch")]
     Patch {
         model: String,

@@ -58,7 +58,7 @@ pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -
     .await?;
     let next_cursor = super::next_cursor(&rows, page, |row| row.id.0);
     Ok(Json(JobList {
-        jobs: rows.into_iter().map(|row| live(&app, job_row(row))).collect(),
+        jobs: live(&app, rows.into_iter().map(job_row).collect()),
         next_cursor,
     }))
 }
@@ -70,7 +70,7 @@ pub(super) async fn show(State(app): State<App>, Path(path): Path<String>) -> Re
     let read = tokio::task::spawn_blocking(move || {
         let samples = pointsman_runner::read_samples(&data, run)?;
         let log = pointsman_runner::read_log_end(&data, run, LOG_TAIL_BYTES)?.bytes;
-        Ok::<_, std::io::Error>((samples, log, live(&app, row)))
+        Ok::<_, std::io::Error>((samples, log, live(&app, vec![row.clone()]).pop().unwrap_or(row)))
     });
     let (samples, log, row) = match read.await {
         Ok(Ok(read)) => read,
@@ -192,10 +192,15 @@ fn job_row(row: RunRow) -> JobRow {
     }
 }
 
-/// A run under way, with what the live stream knows of it.
-fn live(app: &App, row: JobRow) -> JobRow {
-    if row.finished_at.is_some() {
-        return row;
+/// Runs under way, with what the live stream knows of them.
+fn live(app: &App, rows: Vec<JobRow>) -> Vec<JobRow> {
+    if rows.iter().all(|row| row.finished_at.is_some()) {
+        return rows;
     }
-    app.hub.latest().jobs.into_iter().find(|job| job.id == row.id).unwrap_or(row)
+    let known = app.hub.latest().jobs;
+    let told = |row: JobRow| match known.iter().find(|job| job.id == row.id) {
+        Some(job) if row.finished_at.is_none() => job.clone(),
+        Some(_) | None => row,
+    };
+    rows.into_iter().map(told).collect()
 }

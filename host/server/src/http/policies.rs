@@ -3,7 +3,7 @@
 use super::body::{Body, OptionalBody};
 use super::{App, ReasonBody, actor, query, reason};
 use crate::policy_install::Offer;
-use crate::problem::ApiError;
+use crate::problem::{ApiError, sentence};
 use crate::wire::{Activation, Done, PolicyCheck, PolicyDetail, PolicyList, PolicyProblem, PolicySetting};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -203,7 +203,11 @@ fn problem_error(problem: PolicyProblem) -> ApiError {
     let mut error = ApiError::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         &problem.code,
-        format!("{}{place}: {} The version before goes on serving.", problem.file, problem.message),
+        format!(
+            "{}{place}: {} The version before goes on serving.",
+            problem.file,
+            sentence(&problem.message)
+        ),
     );
     error.0.fix = problem.fix;
     error
