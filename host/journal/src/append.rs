@@ -2,12 +2,12 @@
 
 use crate::chain;
 use crate::checkpoint::CheckpointOptions;
-use crate::finite;
 use crate::fold::fold;
+use crate::json;
 use crate::open::{Head, Journal, Live};
 use pointsman_model::event::{Emitted, Event};
 use pointsman_model::{Digest, Millis, Seq};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Params, Row, ToSql, params};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -135,13 +135,9 @@ fn write_all(
             params![digest.0, at as i64, blake3::hash(code).as_bytes(), &code[..]],
         )?;
     }
+    write_events(statements, at, batch, encoded)?;
     for (emitted, entry) in batch.iter().zip(&encoded.entries) {
         let Emitted { event, context } = emitted;
-        let payload = encoded.payload(entry);
-        statements.run(
-            Sql::InsertEvent,
-            params![entry.seq.0 as i64, at as i64, event.slug(), payload, entry.hash.0],
-        )?;
         fold(statements, entry.seq, at, event)?;
         if let (Event::Decided(decision), Some(context)) = (event, context) {
             statements.run(Sql::InsertContext, params![decision.id.0 as i64, context])?;
@@ -152,6 +148,37 @@ fn write_all(
     }
     Ok(())
 }
+
+/// Many rows a statement where there are many: a third of what SQLite does for a row alone it does for the statement.
+fn write_events(statements: &mut Statements<'_>, at: Millis, batch: &[Emitted], encoded: &Batch) -> rusqlite::Result<()> {
+    let mut rest = (batch, encoded.entries.as_slice());
+    while !rest.0.is_empty() {
+        let (sql, rows) = if rest.0.len() >= EVENTS_TOGETHER {
+            (Sql::InsertEvents, EVENTS_TOGETHER)
+        } else {
+            (Sql::InsertEvent, 1)
+        };
+        let statement = statements.prepared(sql)?;
+        let mut number = 0;
+        let mut bind = |value: &dyn ToSql| {
+            number += 1;
+            statement.raw_bind_parameter(number, value)
+        };
+        for (emitted, entry) in rest.0.iter().zip(rest.1).take(rows) {
+            bind(&(entry.seq.0 as i64))?;
+            bind(&(at as i64))?;
+            bind(&emitted.event.slug())?;
+            bind(&encoded.payload(entry))?;
+            bind(&entry.hash.0)?;
+        }
+        statement.raw_execute()?;
+        rest = (&rest.0[rows..], &rest.1[rows..]);
+    }
+    Ok(())
+}
+
+/// Rows of [`Sql::InsertEvents`].
+const EVENTS_TOGETHER: usize = 16;
 
 /// A batch as bytes. Kept from append to append, so that its memory is.
 #[derive(Default)]
@@ -185,12 +212,11 @@ impl Batch {
             if context.is_some() && !matches!(event, Event::Decided(_)) {
                 return Err(unwritable("only a decision has a context".into()));
             }
-            finite::check(event).map_err(|error| unwritable(error.to_string()))?;
             seq.0 += 1;
             let start = self.bytes.len();
             self.bytes.extend_from_slice(&chain::header(hash, seq, at));
             let payload = self.bytes.len();
-            serde_json::to_writer(&mut self.bytes, event).map_err(|error| unwritable(error.to_string()))?;
+            json::write(&mut self.bytes, event).map_err(|error| unwritable(error.to_string()))?;
             hash = Digest(*blake3::hash(&self.bytes[start..]).as_bytes());
             self.entries.push(BatchEntry {
                 seq,
@@ -266,6 +292,9 @@ statements! {
     Commit: "COMMIT";
     Rollback: "ROLLBACK";
     InsertEvent: "INSERT OR FAIL INTO events (seq, at, kind, payload, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
+    InsertEvents: "INSERT OR FAIL INTO events (seq, at, kind, payload, hash) VALUES (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), \
+        (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), \
+        (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?)";
     SetHead: "UPDATE OR FAIL head SET seq = ?1, hash = ?2 WHERE one = 1";
     InsertContext: "INSERT OR FAIL INTO contexts (decision, bytes) VALUES (?1, ?2)";
     InsertCode: "INSERT INTO policy_codes (digest, stored_at, checksum, code) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (digest) DO NOTHING";
@@ -276,7 +305,7 @@ statements! {
     DelaySource: "UPDATE OR FAIL sources SET status = 'waiting', held = 1, retry_at = ?2 WHERE id = ?1";
     MoveSource: "UPDATE OR FAIL sources SET status = 'pending', held = NULL, lane = ?2, retry_at = NULL WHERE id = ?1";
     GiveSourceUp: "UPDATE OR FAIL sources SET status = 'given_up', held = NULL, finished_at = ?2, retry_at = NULL WHERE id = ?1";
-    RunSource: "UPDATE OR FAIL sources SET status = 'running', attempts = ?2 WHERE id = ?1";
+    RunSource: "UPDATE OR FAIL sources SET status = 'running', attempts = ?2, first_run = ?3 WHERE id = ?1";
     RunSourceAgain: "UPDATE OR FAIL sources SET status = 'running', attempts = ?2, held = NULL, retry_at = NULL WHERE id = ?1";
     FinishSource: "UPDATE OR FAIL sources SET status = 'done', finished_at = ?2, reason = NULL WHERE id = ?1";
     ReturnSource: "UPDATE OR FAIL sources SET status = ?2, held = ?3, reason = ?4 WHERE id = ?1";

@@ -233,9 +233,12 @@ fn plan_run(statements: &mut Statements<'_>, run: &Run, decision: Option<Decisio
         ],
     )?;
     if let Some(source) = source {
-        // A first attempt was neither delayed nor moved, which spares the index of those.
-        let sql = if attempt <= 1 { Sql::RunSource } else { Sql::RunSourceAgain };
-        changed = changed.min(statements.run(sql, params![source, attempt])?);
+        // A first attempt was neither delayed nor moved, and needs no index to be found by.
+        changed = changed.min(if attempt <= 1 {
+            statements.run(Sql::RunSource, params![source, attempt, id.0 as i64])?
+        } else {
+            statements.run(Sql::RunSourceAgain, params![source, attempt])?
+        });
     }
     Ok(changed)
 }

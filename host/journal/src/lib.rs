@@ -25,8 +25,8 @@
 mod append;
 mod chain;
 mod checkpoint;
-mod finite;
 mod fold;
+mod json;
 mod open;
 mod reader;
 mod rows;

@@ -230,7 +230,7 @@ impl Reader {
         }
         page.word("status", *status);
         page.word("class", *class);
-        page.value("source = ?", source.map(|source| source.0 as i64));
+        page.value(RUNS_OF_SOURCE, source.map(|source| source.0 as i64));
         page.value("id < ?", before.map(|id| id.0 as i64));
         page.read(self, *limit, rows::run)
     }
@@ -401,6 +401,10 @@ pub(crate) fn parse(entry: Entry) -> Result<Recorded, ReadError> {
     Ok(Recorded { seq, at, event })
 }
 
+/// A source knows its first run; the others have an index.
+const RUNS_OF_SOURCE: &str = "id IN (SELECT first_run FROM sources WHERE id = ? UNION ALL \
+    SELECT id FROM runs INDEXED BY runs_again WHERE source = ? AND attempt > 1)";
+
 /// But for its `type`, a decision's event is the decision.
 fn decision_record(seq: Seq, at: Millis, payload: &str, context: Option<Vec<u8>>) -> Result<DecisionRecord, ReadError> {
     let decision: Decision = serde_json::from_str(payload).map_err(|source| ReadError::Entry { seq, source })?;
@@ -475,12 +479,12 @@ impl Page {
         self.fixed(word.map(|word| format!("{column} = '{}'", word.word())).as_deref());
     }
 
-    /// `condition` ends with a question mark.
+    /// `condition` has a question mark wherever the value goes.
     fn value(&mut self, condition: &str, value: Option<impl ToSql + 'static>) {
         let Some(value) = value else { return };
         self.values.push(Box::new(value));
-        let number = self.values.len();
-        self.fixed(Some(&format!("{condition}{number}")));
+        let number = format!("?{}", self.values.len());
+        self.fixed(Some(&condition.replace('?', &number)));
     }
 
     fn read<T>(self, reader: &Reader, limit: u32, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, ReadError> {

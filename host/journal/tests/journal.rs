@@ -185,6 +185,23 @@ fn what_is_appended_is_read_back_in_order() {
 }
 
 #[test]
+fn a_large_batch_is_as_many_small_ones() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut journal = open(directory.path());
+    let events: Vec<_> = (1..=75).map(queued).collect();
+    assert_eq!(journal.append(START, &events, &[]).expect("appended"), Seq(1));
+    let reader = journal.reader().expect("a reader");
+    let read: Vec<_> = reader
+        .events_after(Seq(0), 1_000)
+        .expect("events")
+        .into_iter()
+        .map(|recorded| recorded.event)
+        .collect();
+    assert_eq!(read, events.into_iter().map(|emitted| emitted.event).collect::<Vec<_>>());
+    assert_eq!(problems(&reader), []);
+}
+
+#[test]
 fn the_last_batch_can_be_passed_on_as_it_was_written() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut journal = open(directory.path());
@@ -268,6 +285,17 @@ fn views_tell_the_life_of_a_source() {
         (model.parent, model.run, model.host.as_deref(), model.retired_at),
         (Some(tag(1)), RunId(2), Some("host-1"), None)
     );
+    let runs = |reader: &Reader, n| {
+        reader
+            .runs(&RunFilter {
+                source: Some(SourceId(n)),
+                limit: 9,
+                ..Default::default()
+            })
+            .expect("runs")
+    };
+    assert_eq!(runs(&reader, 1).iter().map(|run| run.id.0).collect::<Vec<_>>(), [2, 1]);
+    assert!(runs(&reader, 2).is_empty());
     next(&mut journal, 5);
 
     let live = |at| {
@@ -661,7 +689,7 @@ fn a_changed_view_is_found_and_made_anew() {
     assert_eq!((sound.problems, sound.view_rows), (vec![], 18));
     change(
         directory.path(),
-        "UPDATE runs SET model = 'm-9' WHERE id = 2; DELETE FROM model_roles; INSERT INTO sources SELECT id + 7, title, host, lane, origin, campaign, campaign_row, priority, status, held, reason, attempts, queued_at, retry_at, finished_at, decision FROM sources WHERE id = 1",
+        "UPDATE runs SET model = 'm-9' WHERE id = 2; DELETE FROM model_roles; INSERT INTO sources SELECT id + 7, title, host, lane, origin, campaign, campaign_row, priority, status, held, reason, attempts, first_run, queued_at, retry_at, finished_at, decision FROM sources WHERE id = 1",
     );
     let differs = |view: &str, row| Problem::ViewDiffers { view: view.into(), row };
     assert_eq!(

@@ -53,6 +53,7 @@ CREATE TABLE sources (
   held INTEGER,
   reason TEXT,
   attempts INTEGER NOT NULL,
+  first_run INTEGER,
   queued_at INTEGER NOT NULL,
   retry_at INTEGER,
   finished_at INTEGER,
@@ -90,7 +91,7 @@ CREATE TABLE runs (
   cancel_reason TEXT,
   model TEXT
 ) STRICT;
-CREATE INDEX runs_source ON runs (source) WHERE source IS NOT NULL;
+CREATE INDEX runs_again ON runs (source) WHERE attempt > 1;
 CREATE INDEX runs_under_way ON runs (class) WHERE finished_at IS NULL;
 CREATE INDEX runs_unsuccessful ON runs (unsuccessful) WHERE unsuccessful IS NOT NULL;
 
