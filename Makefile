@@ -38,7 +38,7 @@ test: build test-rust test-plugins test-web check-structure demo-check crash-che
 	@echo "make test: all passed"
 
 test-rust:
-	$(CARGO) test --release --workspace
+	POINTSMAN_REQUIRE_PLUGINS=1 $(CARGO) test --release --workspace
 
 test-plugins:
 	cd plugins && $(CARGO) test --release --workspace --lib --target-dir target

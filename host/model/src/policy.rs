@@ -158,7 +158,7 @@ pub struct PolicyDescription {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultClass {
-    /// The guest trapped, or a script raised an error.
+    /// The guest trapped, or a script made an error.
     Trap,
     Fuel,
     Deadline,
@@ -166,7 +166,7 @@ pub enum FaultClass {
     /// The answer breaks the contract or does not fit its context.
     InvalidOutput,
     RefusedImport,
-    /// The policy itself said that it could not decide.
+    /// The policy itself said that it could not decide; in a script by `throw`.
     Declined,
     /// Our own failure, or the version is not loaded.
     HostFault,

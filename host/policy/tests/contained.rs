@@ -8,11 +8,11 @@ use pointsman_model::Actor;
 use pointsman_model::command::Command;
 use pointsman_model::decision::{Decision, Link};
 use pointsman_model::event::Event;
-use pointsman_model::policy::{EngineKind, FaultClass, PolicyKind};
+use pointsman_model::policy::{EngineKind, FaultClass, PolicyKind, PolicyLimits};
 use pointsman_model::run::{Completion, HostLoss, ModelFile, RunEnd, RunReport};
 use pointsman_model::source::{Lane, NewSource, Origin};
 use pointsman_policy::{Engines, Library};
-use support::{cpu_ms, limits_for, load_unasked, plugin};
+use support::{cpu_ms, load_unasked, plugin};
 
 /// A hostile decision may cost this much CPU time of the deciding thread, fallback and record included.
 const CONTAINED_WITHIN_MS: f64 = 100.0;
@@ -39,7 +39,7 @@ fn the_fallback_answers_for_a_hostile_policy_and_the_record_says_why() {
 
 fn contained(library: &Library, engine: EngineKind, name: &str, code: &[u8], class: FaultClass) {
     let mut engines = Engines::new(library.clone());
-    let policy = load_unasked(library, engine, PolicyKind::SourceSelection, code, limits_for(class));
+    let policy = load_unasked(library, engine, PolicyKind::SourceSelection, code, PolicyLimits::default());
     let description = library.description(&policy.digest).expect("it is loaded");
     let mut coordinator = Coordinator::new();
     let mut now = 1_000_000;
@@ -65,14 +65,21 @@ fn contained(library: &Library, engine: EngineKind, name: &str, code: &[u8], cla
     let declined = &decision.ruling.declined[0];
     println!("{name:<28} {:<14} {took_ms:>6.1} ms  {}", declined.fault.class.slug(), declined.fault.detail);
     assert_eq!(decision.ruling.link, Link::BuiltIn, "{name}: the fallback answers");
-    assert_eq!((declined.link, &declined.policy, declined.fault.class), (Link::Active, &policy, class), "{name}: {}", declined.fault.detail);
+    assert_eq!((declined.link, &declined.policy), (Link::Active, &policy), "{name}");
+    assert!(is(declined.fault.class, class), "{name} ended by {:?}: {}", declined.fault.class, declined.fault.detail);
     assert!(took_ms < CONTAINED_WITHIN_MS, "{name} took {took_ms:.1} ms");
     let run = planned(&events).expect("a run is planned all the same");
 
     // The next decision finds nothing changed.
     let events = told(Command::ReportFinished { token: run, report: completed() });
     let next = decided(&events);
-    assert_eq!((next.ruling.link, next.ruling.declined[0].fault.class), (Link::BuiltIn, class), "{name}: the second time");
+    assert_eq!(next.ruling.link, Link::BuiltIn, "{name}: the second time");
+    assert!(is(next.ruling.declined[0].fault.class, class), "{name}: the second time");
+}
+
+/// Fuel ends a loop under the default limits, unless the machine is so slow that the deadline comes first.
+fn is(found: FaultClass, expected: FaultClass) -> bool {
+    found == expected || (expected, found) == (FaultClass::Fuel, FaultClass::Deadline)
 }
 
 fn planned(events: &[pointsman_model::event::Emitted]) -> Option<pointsman_model::run::AttemptToken> {
