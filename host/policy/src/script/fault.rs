@@ -123,7 +123,12 @@ pub(super) fn of_parse_error(file: &str, source: &str, error: &ParseError) -> Po
                 .iter()
                 .any(|word| text.contains(word));
             let code = if forbidden { ProblemCode::Forbidden } else { ProblemCode::Syntax };
-            refuse(code, text)
+            let fix = match other {
+                ParseErrorType::MissingToken(token, _) => format!("write '{token}' before this place, or remove what should not be here"),
+                ParseErrorType::UnexpectedEOF => "the file ends within a block: close what was opened last".to_string(),
+                _ => "mend this line; whatever comes after it has not been read yet".to_string(),
+            };
+            refuse(code, text).fix(fix)
         }
     }
 }
