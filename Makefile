@@ -5,8 +5,11 @@ SHELL := /bin/bash
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PROGRAM := $(TARGET)/release/pointsman
-CHECKS := $(TARGET)/release
+XTASK := $(TARGET)/release/xtask
 CARGO := cargo
+# Always the whole workspace, whatever is built of it: cargo chooses features by the packages it is given, and a part
+# alone would compile wasmtime a second time with other ones.
+BUILD := $(CARGO) build --release --workspace
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/svelte.config.js web/tsconfig.json -type f 2>/dev/null)
 
 help: ## This list
@@ -25,11 +28,14 @@ web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
 
 web: web/dist/index.html ## Build the page
 
-plugins: setup ## Build the guest policies
-	@$(CARGO) run --release --quiet -p xtask -- plugins
+xtask:
+	$(BUILD) --bin xtask
+
+plugins: setup xtask ## Build the guest policies
+	@"$(XTASK)" plugins
 
 build: setup web plugins ## Build everything
-	$(CARGO) build --release -p pointsman
+	$(BUILD) --bin pointsman
 
 run: build ## Build, start a host, and train: dashboard on http://127.0.0.1:8420
 	@exec "$(PROGRAM)" up --demo --data "$(or $(POINTSMAN_DATA),.pointsman)"
@@ -46,30 +52,29 @@ test-plugins:
 test-web: web/node_modules/.installed
 	cd web && npm run --silent check && npm run --silent test
 
-check-structure: ## Arrows between crates, purity of the core, lints of the core
-	$(CARGO) run --release --quiet -p xtask -- layering
-	$(CARGO) run --release --quiet -p xtask -- purity
+check-structure: xtask ## Arrows between crates, purity of the core, lints of the core
+	"$(XTASK)" layering
+	"$(XTASK)" purity
 	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
 	  $(CARGO) clippy --release -p pointsman-model -p pointsman-coordinator -- -D warnings; \
 	else echo "clippy is not installed here: the lints of the core are skipped"; fi
 
 checks:
-	$(CARGO) build --release -p pointsman -p pointsman-end-to-end
+	$(BUILD) --bin pointsman --bin demo-check --bin crash-check
 
 demo-check: build checks ## One run up to the first live apply, judged from outside
-	"$(CHECKS)/demo-check"
+	"$(TARGET)/release/demo-check"
 
 crash-check: build checks ## 20 kill -9 at random moments, judged by the journal
-	"$(CHECKS)/crash-check"
+	"$(TARGET)/release/crash-check"
 
 browser-check: build ## The dashboard in headless Chromium, on a running host
 	@scripts/browser-check.sh "$(PROGRAM)"
 
 bench: build ## Decisions and journal beside their limits, in one run
-	$(CARGO) bench -p pointsman-policy --bench decide
-	$(CARGO) bench -p pointsman-journal --bench append
+	$(CARGO) bench --workspace --bench decide --bench append
 
 clean: ## Remove what was built and the demo's data
 	rm -rf target plugins/target plugins/dist web/dist web/node_modules tests/browser/node_modules .pointsman
 
-.PHONY: help setup web plugins build run test test-rust test-plugins test-web check-structure checks demo-check crash-check browser-check bench clean
+.PHONY: help setup web xtask plugins build run test test-rust test-plugins test-web check-structure checks demo-check crash-check browser-check bench clean
