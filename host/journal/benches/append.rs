@@ -1,10 +1,11 @@
 //! The journal's append against bare rusqlite, side by side in one run.
 //!
-//! `cargo bench -p pointsman-journal`
+//! `cargo bench -p pointsman-journal`; `POINTSMAN_BENCH_DIR` names a directory on the disk to be measured.
 //!
 //! The journal serialises, checks, chains and folds; its tables have their indexes. Bare rusqlite writes the same bytes,
 //! serialised beforehand, by prepared statements to the same rows of the same tables, without indexes. Both run in WAL
-//! mode with `synchronous=FULL` and commit groups of the same size; rounds alternate, and medians are told.
+//! mode with `synchronous=FULL`, have their checkpoints made by a thread, and commit the same groups in turn; the medians
+//! of rounds are told.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -78,46 +79,50 @@ impl Bench {
         }
     }
 
-    fn batches(&mut self, group: usize, batches: usize) -> Vec<Vec<Emitted>> {
-        while self.made.len() < group * batches {
+    fn batch(&mut self, group: usize) -> Vec<Emitted> {
+        while self.made.len() < group {
             self.made.extend(cycle(self.next, self.candidates));
             self.next += 1;
         }
-        (0..batches).map(|_| self.made.drain(..group).collect()).collect()
+        self.made.drain(..group).collect()
     }
 
     fn compare(&mut self, group: usize, batches: usize) {
-        let (mut ours, mut bares, mut ratios, mut latencies, mut syncs) = (vec![], vec![], vec![], vec![], vec![]);
-        let mut cpu = [vec![], vec![]];
-        for round in 0..ROUNDS {
-            let work = self.batches(group, batches);
-            let prepared: Vec<Vec<Write>> = work.iter().map(|batch| batch.iter().flat_map(writes).collect()).collect();
-            let events = (group * batches) as f64;
-            let mut times = [0.0; 2];
-            for side in [round % 2, 1 - round % 2] {
-                self.settle();
-                let (began, cpu_began) = (Instant::now(), thread_cpu_ns());
-                if side == 0 {
-                    for batch in &work {
-                        let began = Instant::now();
-                        self.journal.append(START, batch, &[]).expect("appended");
-                        latencies.push(began.elapsed());
+        let [mut ours, mut bares, mut ratios, mut cpu_ours, mut cpu_bares, mut syncs] = [const { Vec::new() }; 6];
+        let mut latencies = Vec::new();
+        for _ in 0..ROUNDS {
+            self.settle();
+            let mut spent = [Spent::default(); 2];
+            for number in 0..batches {
+                let batch = self.batch(group);
+                let prepared: Vec<Write> = batch.iter().flat_map(writes).collect();
+                for side in [number % 2, 1 - number % 2] {
+                    let began = Spent::now();
+                    if side == 0 {
+                        self.journal.append(START, &batch, &[]).expect("appended");
+                    } else {
+                        self.bare.commit(&prepared);
                     }
-                } else {
-                    prepared.iter().for_each(|writes| self.bare.commit(writes));
+                    let took = began.elapsed();
+                    spent[side].wall_s += took.wall_s;
+                    spent[side].cpu_s += took.cpu_s;
+                    if side == 0 {
+                        latencies.push(took.wall_s);
+                    }
                 }
-                times[side] = began.elapsed().as_secs_f64();
-                cpu[side].push((thread_cpu_ns() - cpu_began) / 1e3 / events);
             }
+            let events = (group * batches) as f64;
+            ours.push(events / spent[0].wall_s);
+            bares.push(events / spent[1].wall_s);
+            ratios.push(spent[1].wall_s / spent[0].wall_s);
+            cpu_ours.push(spent[0].cpu_s * 1e6 / events);
+            cpu_bares.push(spent[1].cpu_s * 1e6 / events);
             syncs.push(self.syncs_per_second(100));
-            ours.push(events / times[0]);
-            bares.push(events / times[1]);
-            ratios.push(times[1] / times[0]);
         }
-        latencies.sort();
-        let at = |share: f64| latencies[(latencies.len() as f64 * share) as usize].as_secs_f64() * 1e3;
+        latencies.sort_by(f64::total_cmp);
+        let at = |share: f64| latencies[(latencies.len() as f64 * share) as usize] * 1e3;
         println!(
-            "{:<34} {:>12.0} {:>12.0} {:>7.2}   append p50 {:.3} ms, p99 {:.3} ms, max {:.3} ms; disk {:.0} syncs/s; CPU us an event {:.1} and {:.1}",
+            "{:<34} {:>12.0} {:>12.0} {:>7.2}   append p50 {:.3} ms, p99 {:.3} ms, max {:.3} ms; disk {:.0} syncs/s; CPU {:.1} and {:.1} us an event",
             format!("group of {group}"),
             median(&mut ours),
             median(&mut bares),
@@ -126,8 +131,8 @@ impl Bench {
             at(0.99),
             at(0.999_999),
             median(&mut syncs),
-            median(&mut cpu[0]),
-            median(&mut cpu[1]),
+            median(&mut cpu_ours),
+            median(&mut cpu_bares),
         );
     }
 
@@ -190,10 +195,42 @@ impl Bench {
     }
 }
 
-/// Time this thread has been on a CPU: what others do to the disk and the other cores does not show in it.
-fn thread_cpu_ns() -> f64 {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    stat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    wall_s: f64,
+    /// Time this thread has been on a CPU: what others do to the disk and the other cores does not show in it.
+    cpu_s: f64,
+}
+
+impl Spent {
+    fn now() -> Began {
+        let cpu_s = thread_cpu_s();
+        Began {
+            wall: Instant::now(),
+            cpu_s,
+        }
+    }
+}
+
+struct Began {
+    wall: Instant,
+    cpu_s: f64,
+}
+
+impl Began {
+    fn elapsed(&self) -> Spent {
+        Spent {
+            wall_s: self.wall.elapsed().as_secs_f64(),
+            cpu_s: thread_cpu_s() - self.cpu_s,
+        }
+    }
+}
+
+fn thread_cpu_s() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a live timespec, which is all that the call writes to.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 fn median(values: &mut [f64]) -> f64 {

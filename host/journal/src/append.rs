@@ -7,7 +7,7 @@ use crate::json;
 use crate::open::{Head, Journal, Live};
 use pointsman_model::event::{Emitted, Event};
 use pointsman_model::{Digest, Millis, Seq};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Params, Row, ToSql, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Params, Row, ToSql, ffi, params};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ impl AppendError {
     pub(crate) fn of(error: rusqlite::Error) -> AppendError {
         match (error.sqlite_error_code(), error.sqlite_error().map(|error| error.extended_code)) {
             // The index of the log is a file, too, and grows by truncation: that fails for want of space only.
-            (Some(ErrorCode::DiskFull), _) | (_, Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)) => AppendError::Full(error),
+            (Some(ErrorCode::DiskFull), _) | (_, Some(ffi::SQLITE_IOERR_SHMSIZE)) => AppendError::Full(error),
             (Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::DatabaseBusy), _) => {
                 AppendError::Io(error)
             }
@@ -149,14 +149,18 @@ fn write_all(
     Ok(())
 }
 
-/// Many rows a statement where there are many: a third of what SQLite does for a row alone it does for the statement.
+/// The first event is put at its place, and the others follow it. Many rows a statement where there are many: a third
+/// of what SQLite does for a row alone it does for the statement.
 fn write_events(statements: &mut Statements<'_>, at: Millis, batch: &[Emitted], encoded: &Batch) -> rusqlite::Result<()> {
-    let mut rest = (batch, encoded.entries.as_slice());
-    while !rest.0.is_empty() {
-        let (sql, rows) = if rest.0.len() >= EVENTS_TOGETHER {
-            (Sql::InsertEvents, EVENTS_TOGETHER)
-        } else {
-            (Sql::InsertEvent, 1)
+    let (Some(first), Some(last)) = (encoded.entries.first(), encoded.entries.last()) else {
+        return Ok(());
+    };
+    let mut rows = batch.iter().zip(&encoded.entries);
+    while rows.len() > 0 {
+        let (sql, count) = match rows.len() {
+            left if left == batch.len() => (Sql::InsertFirstEvent, 1),
+            left if left < EVENTS_TOGETHER => (Sql::InsertEvent, 1),
+            _ => (Sql::InsertEvents, EVENTS_TOGETHER),
         };
         let statement = statements.prepared(sql)?;
         let mut number = 0;
@@ -164,15 +168,20 @@ fn write_events(statements: &mut Statements<'_>, at: Millis, batch: &[Emitted], 
             number += 1;
             statement.raw_bind_parameter(number, value)
         };
-        for (emitted, entry) in rest.0.iter().zip(rest.1).take(rows) {
-            bind(&(entry.seq.0 as i64))?;
+        for (emitted, entry) in rows.by_ref().take(count) {
             bind(&(at as i64))?;
             bind(&emitted.event.slug())?;
             bind(&encoded.payload(entry))?;
             bind(&entry.hash.0)?;
         }
+        if matches!(sql, Sql::InsertFirstEvent) {
+            bind(&(first.seq.0 as i64))?;
+        }
         statement.raw_execute()?;
-        rest = (&rest.0[rows..], &rest.1[rows..]);
+    }
+    if statements.connection.last_insert_rowid() != last.seq.0 as i64 {
+        let taken = format!("entries after {} are there already", first.seq);
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CONSTRAINT), Some(taken)));
     }
     Ok(())
 }
@@ -287,14 +296,16 @@ macro_rules! statements {
 }
 
 // `OR FAIL` throughout: a statement that fails ends its transaction, so SQLite need not keep a journal per statement.
+// For the same reason the statement of many events leaves their numbers to SQLite.
 statements! {
     Begin: "BEGIN IMMEDIATE";
     Commit: "COMMIT";
     Rollback: "ROLLBACK";
-    InsertEvent: "INSERT OR FAIL INTO events (seq, at, kind, payload, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
-    InsertEvents: "INSERT OR FAIL INTO events (seq, at, kind, payload, hash) VALUES (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), \
-        (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), \
-        (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?)";
+    InsertFirstEvent: "INSERT OR FAIL INTO events (at, kind, payload, hash, seq) VALUES (?, ?, ?, ?, ?)";
+    InsertEvent: "INSERT OR FAIL INTO events (at, kind, payload, hash) VALUES (?, ?, ?, ?)";
+    InsertEvents: "INSERT OR FAIL INTO events (at, kind, payload, hash) VALUES (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), \
+        (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), \
+        (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?)";
     SetHead: "UPDATE OR FAIL head SET seq = ?1, hash = ?2 WHERE one = 1";
     InsertContext: "INSERT OR FAIL INTO contexts (decision, bytes) VALUES (?1, ?2)";
     InsertCode: "INSERT INTO policy_codes (digest, stored_at, checksum, code) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (digest) DO NOTHING";

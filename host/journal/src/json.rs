@@ -2,8 +2,8 @@
 //!
 //! serde_json writes NaN and infinities as `null`. Such an event could be written and never read again, and a host
 //! that cannot read its journal does not start. Here they are an error that names the field. As serialising is the
-//! largest part of an append that is ours and not SQLite's, this writer also takes strings eight bytes at a time,
-//! names of fields among them. Numbers are left to serde_json.
+//! largest part of an append that is ours and not SQLite's, this writer also takes strings eight bytes at a time and
+//! the names of fields as they are. Numbers are left to serde_json.
 
 use serde::ser::{self, Serialize};
 use std::fmt;
@@ -293,9 +293,15 @@ impl Parts<'_, '_> {
 
     #[inline]
     fn named<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), JsonError> {
-        self.separate();
-        self.json.string(name);
-        self.json.bytes.push(b':');
+        // Names of fields are words of ours, in which nothing is to be escaped.
+        let bytes = &mut *self.json.bytes;
+        bytes.reserve(name.len() + 4);
+        if !std::mem::take(&mut self.first) {
+            bytes.push(b',');
+        }
+        bytes.push(b'"');
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(b"\":");
         self.json.field = name;
         value.serialize(&mut *self.json)
     }

@@ -6,7 +6,7 @@
 mod common;
 
 use common::*;
-use pointsman_journal::{Journal, OpenOptions, VerifyOptions};
+use pointsman_journal::{Journal, OpenOptions, Reader, VerifyOptions};
 use pointsman_model::Seq;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -91,7 +91,14 @@ fn kill_writers() {
         });
         writer.wait().expect("gone");
 
-        let journal = Journal::open(directory.path().join("journal.db"), OpenOptions::default()).expect("opens after a crash");
+        // First someone who may only look, while the log still has to be recovered.
+        let path = directory.path().join("journal.db");
+        let looked = Reader::open(&path).expect("opens after a crash").last_seq().expect("a position");
+        assert!(
+            looked.0 >= acknowledged,
+            "kill {kill}: entry {acknowledged} was acknowledged, a reader sees {looked}"
+        );
+        let journal = Journal::open(&path, OpenOptions::default()).expect("opens after a crash");
         assert!(
             journal.last_seq().0 >= acknowledged,
             "kill {kill}: entry {acknowledged} was acknowledged, the last is {}",

@@ -202,6 +202,21 @@ fn a_large_batch_is_as_many_small_ones() {
 }
 
 #[test]
+fn a_journal_can_be_looked_at_while_no_host_runs() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut journal = open(directory.path());
+    write_story(&mut journal);
+    let last = journal.last_seq();
+    drop(journal);
+    assert!(
+        !directory.path().join("journal.db-wal").exists(),
+        "the log is moved and removed when the last one closes"
+    );
+    let reader = Reader::open(directory.path().join("journal.db")).expect("a reader");
+    assert_eq!((reader.last_seq().expect("read"), problems(&reader)), (last, vec![]));
+}
+
+#[test]
 fn the_last_batch_can_be_passed_on_as_it_was_written() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut journal = open(directory.path());
