@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// The code of a policy version, under the version's digest.
 pub type PolicyCode = (Digest, Arc<[u8]>);
 
-/// Nothing of the batch is in the journal, whichever it is.
+/// Nothing of the batch is in the journal, whichever it is. (A process that dies right after a sync has failed, before
+/// it has written anything else, may find the batch at its next start: it was not acknowledged, and it is whole.)
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     #[error("the disk is full: free some space, the journal goes on by itself")]

@@ -20,6 +20,10 @@ pub struct Journal {
     /// None after a failed append, until [`Journal::reopen`].
     pub(crate) live: Option<Live>,
     pub(crate) batch: Batch,
+    /// Reads and writes nothing. While it is there, the index of the log stays, which knows where the last good commit
+    /// ended. Were the last connection closed after a failed sync, the next one would find the refused batch in the log,
+    /// take it for good, and build on pages that may never have reached the disk.
+    _anchor: Connection,
     /// Released by the system when the process ends, however it ends.
     _lock: File,
 }
@@ -126,7 +130,18 @@ impl Journal {
         let path = path.as_ref();
         let lock = take_lock(path)?;
         let live = Live::open(path, &options)?;
+        let anchor = connect(path, &options)?;
+        // Whatever a host that died has left in the log, nothing is built on it before it is in the database. With a
+        // reader in the way it takes until the next checkpoint.
+        anchor
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(|source| OpenError::Sqlite {
+                path: path.into(),
+                step: "move the log into the database",
+                source,
+            })?;
         Ok(Journal {
+            _anchor: anchor,
             path: path.into(),
             options,
             live: Some(live),
@@ -137,8 +152,8 @@ impl Journal {
 
     /// Opens the file anew after a failed append. The lock is kept meanwhile.
     ///
-    /// A sync that failed is never tried again on the connection it failed on: the system may have dropped the pages
-    /// and would report success. A new connection reads back what is there, and writes the next batch after that.
+    /// A sync that failed is never tried again: the system may have dropped the pages and would report success. The next
+    /// batch is written where the refused one was, pages and all, and synced with them.
     pub fn reopen(&mut self) -> Result<(), OpenError> {
         self.close_live();
         self.live = Some(Live::open(&self.path, &self.options)?);
