@@ -65,7 +65,7 @@ fn write_until_killed(directory: &Path) {
         }
         refusals = 0;
         next = journal.last_seq().0 + 1;
-        if next % 16 == 0
+        if next.is_multiple_of(16)
             && let Err(error) = journal.store_snapshot(journal.last_seq(), &[1; 20_000])
         {
             eprintln!("refused: {error:?}");

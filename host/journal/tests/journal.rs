@@ -377,7 +377,7 @@ fn views_tell_the_life_of_a_source() {
         counts.sources.into_iter().collect::<Vec<_>>(),
         [("done".to_string(), 1), ("pending".to_string(), 1)]
     );
-    assert_eq!(counts.decisions.into_iter().map(|(_, n)| n).sum::<u64>(), 5);
+    assert_eq!(counts.decisions.into_values().sum::<u64>(), 5);
 }
 
 #[test]
@@ -887,7 +887,7 @@ fn readers_see_whole_batches_while_the_writer_writes() {
         let mut seen = 0;
         while seen < batches * per_batch {
             let last = reader.last_seq().expect("read").0;
-            assert!(last >= seen && last % per_batch == 0, "{last} after {seen}");
+            assert!(last >= seen && last.is_multiple_of(per_batch), "{last} after {seen}");
             assert_eq!(
                 reader
                     .events_after(Seq(seen), 10_000)
