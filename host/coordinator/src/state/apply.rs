@@ -156,13 +156,11 @@ impl State {
                 reason,
                 decision: _,
             } => {
-                if let Some(candidate) = &mut self.candidate {
-                    if let Some(from) = gate_stage(&candidate.stage) {
-                        candidate.stage = CandidateStage::Held {
-                            from,
-                            reason: reason.clone(),
-                        };
-                    }
+                if let Some(candidate) = &mut self.candidate
+                    && let Some(from) = gate_stage(&candidate.stage)
+                {
+                    let reason = reason.clone();
+                    candidate.stage = CandidateStage::Held { from, reason };
                 }
             }
             Event::ModelApplied { model, before, by: _ } => {
