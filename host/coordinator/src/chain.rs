@@ -11,12 +11,7 @@ use pointsman_model::decision::{Answer, Decision, Declined, Link, Ruling, Subjec
 use pointsman_model::policy::{Cost, EngineKind, FAULT_DETAIL_BYTES_MAX, Fault, FaultClass, PolicyRef};
 
 /// Faults in a row after which a version is taken out of service.
-#[derive(Clone, Copy, Debug)]
-pub struct Breaker;
-
-impl Breaker {
-    pub const FAULTS_IN_A_ROW_MAX: u32 = 3;
-}
+pub(crate) const FAULTS_IN_A_ROW_MAX: u32 = 3;
 
 /// Asks down the chain until a link answers something that fits the context. The built-in always does.
 pub(crate) fn rule(state: &State, policies: &mut dyn Policies, subject: Subject, mut context: Context) -> (Decision, EncodedContext) {

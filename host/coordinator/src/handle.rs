@@ -12,7 +12,7 @@ mod selection;
 pub(crate) use curriculum::due_at as curriculum_due_at;
 pub(crate) use selection::IDLE_RETRY_MS;
 
-use crate::chain::{self, Breaker};
+use crate::chain::{self, FAULTS_IN_A_ROW_MAX};
 use crate::coordinator::{Refusal, RefusalKind, Reply};
 use crate::port::Policies;
 use crate::state::State;
@@ -122,7 +122,7 @@ impl<'a> Turn<'a> {
         let (Some(active), Some(last_good)) = (&slot.active, slot.history.last()) else {
             return;
         };
-        if active.faults_in_a_row >= Breaker::FAULTS_IN_A_ROW_MAX {
+        if active.faults_in_a_row >= FAULTS_IN_A_ROW_MAX {
             let reason = format!(
                 "{} failed {} times in a row, last with {}: {}",
                 active.description.policy,

@@ -15,7 +15,6 @@ mod handle;
 mod port;
 mod state;
 
-pub use chain::Breaker;
 pub use check::check_verdict;
 pub use coordinator::{Coordinator, Handled, Refusal, RefusalKind, Reply, SnapshotError};
 pub use port::Policies;

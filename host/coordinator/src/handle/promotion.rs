@@ -13,7 +13,6 @@ use pointsman_model::{Actor, ModelTag};
 
 /// Failed evaluation runs after which a candidate is rejected.
 const EVALUATION_FAILURES_MAX: u32 = 3;
-/// Pause and attempts of the very first model are the state's; see `BootstrapRecord`.
 const BOOTSTRAP_TITLE: &str = "First model";
 
 impl Turn<'_> {
