@@ -6,15 +6,16 @@ use crate::fallback;
 use crate::port::Policies;
 use crate::state::{Installed, State};
 use pointsman_model::DecisionId;
-use pointsman_model::context::{Context, EncodedContext};
+use pointsman_model::context::Context;
 use pointsman_model::decision::{Answer, Decision, Declined, Link, Ruling, Subject};
+use pointsman_model::event::Recording;
 use pointsman_model::policy::{Cost, EngineKind, FAULT_DETAIL_BYTES_MAX, Fault, FaultClass, PolicyRef};
 
 /// Faults in a row after which a version is taken out of service.
 pub(crate) const FAULTS_IN_A_ROW_MAX: u32 = 3;
 
 /// Asks down the chain until a link answers something that fits the context. The built-in always does.
-pub(crate) fn rule(state: &State, policies: &mut dyn Policies, subject: Subject, mut context: Context) -> (Decision, EncodedContext) {
+pub(crate) fn rule(state: &State, policies: &mut dyn Policies, subject: Subject, mut context: Context) -> (Decision, Recording) {
     let kind = context.kind();
     let slot = state.slot(kind);
     let mut declined = Vec::new();
@@ -40,7 +41,7 @@ pub(crate) fn rule(state: &State, policies: &mut dyn Policies, subject: Subject,
             }),
         }
     }
-    let (link, policy, engine, answer) = ruling.unwrap_or_else(|| {
+    let (link, policy, engine, mut answer) = ruling.unwrap_or_else(|| {
         let frame = context.frame_mut();
         frame.settings.clear();
         frame.state.clear();
@@ -58,13 +59,15 @@ pub(crate) fn rule(state: &State, policies: &mut dyn Policies, subject: Subject,
             answer,
         )
     });
-    let encoded = context.encode();
+    let context = context.encode();
+    let scores = answer.advice.scores.take().map(|scores| scores.encode());
     let decision = Decision {
         id: DecisionId(state.next.decision + 1),
         kind,
         subject,
         generation: slot.map_or(0, |slot| slot.generation),
-        context: encoded.digest,
+        context: context.digest,
+        scores: scores.as_ref().map(|scores| scores.digest),
         ruling: Ruling {
             verdict: answer.verdict,
             advice: answer.advice,
@@ -75,7 +78,11 @@ pub(crate) fn rule(state: &State, policies: &mut dyn Policies, subject: Subject,
             declined,
         },
     };
-    (decision, encoded)
+    let recording = Recording {
+        context: context.bytes,
+        scores: scores.map(|scores| scores.bytes),
+    };
+    (decision, recording)
 }
 
 /// Puts a link's own settings and state into the context.

@@ -96,18 +96,18 @@ impl<'a> Turn<'a> {
     /// Makes an event a fact of this turn.
     fn emit(&mut self, event: Event) {
         self.state.apply(self.now, &event);
-        self.events.push(Emitted { event, context: None });
+        self.events.push(Emitted { event, recording: None });
     }
 
     /// Asks the policies of the context's kind and records the decision.
     fn decide(&mut self, subject: Subject, context: Context) -> Decision {
         let kind = context.kind();
-        let (decision, encoded) = chain::rule(self.state, self.policies, subject, context);
+        let (decision, recording) = chain::rule(self.state, self.policies, subject, context);
         let event = Event::Decided(Box::new(decision.clone()));
         self.state.apply(self.now, &event);
         self.events.push(Emitted {
             event,
-            context: Some(encoded.bytes),
+            recording: Some(recording),
         });
         self.trip_breaker(kind, &decision);
         decision

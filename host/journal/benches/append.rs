@@ -12,7 +12,6 @@ mod common;
 
 use common::*;
 use pointsman_journal::{Journal, OpenOptions};
-use pointsman_model::context::Context;
 use pointsman_model::event::{Emitted, Event};
 use pointsman_model::run::RunEnd;
 use rusqlite::types::Value;
@@ -32,7 +31,12 @@ fn main() {
         let directory = tempfile::tempdir_in(&directory).expect("a directory");
         let sizes: Vec<_> = cycle(1, candidates)
             .iter()
-            .map(|e| json(e).len() + e.context.as_ref().map_or(0, Vec::len))
+            .map(|e| {
+                json(e).len()
+                    + e.recording
+                        .as_ref()
+                        .map_or(0, |r| r.context.len() + r.scores.as_ref().map_or(0, Vec::len))
+            })
             .collect();
         println!("\nselection over {candidates} candidates; bytes of an event with its context: {sizes:?}");
         println!("{:<34} {:>12} {:>12} {:>7}", "events/s", "journal", "bare", "ratio");
@@ -264,9 +268,12 @@ impl Bare {
                 "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY",
             )
             .expect("set");
-        connection
-            .execute_batch(include_str!("../src/migrations/0001-first.sql"))
-            .expect("tables");
+        for sql in [
+            include_str!("../src/migrations/0001-first.sql"),
+            include_str!("../src/migrations/0002-recordings.sql"),
+        ] {
+            connection.execute_batch(sql).expect("tables");
+        }
         let indexes: Vec<String> = connection
             .prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
@@ -310,7 +317,7 @@ const STATEMENTS: &[&str] = &[
     "INSERT INTO sources (id, title, host, lane, origin, priority, status, attempts, queued_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     "INSERT INTO decisions (id, seq, at, kind, verdict, generation, name, version, digest, link, engine, fuel, micros, declined, reason, \
      context_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-    "INSERT INTO contexts (decision, bytes) VALUES (?1, ?2)",
+    "INSERT INTO recordings (decision, context, scores) VALUES (?1, ?2, ?3)",
     "INSERT INTO runs (id, source, attempt, term, class, work, title, host, base, seed, decision, planned_at, status) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     "UPDATE sources SET status = ?2, attempts = ?3 WHERE id = ?1",
@@ -367,9 +374,9 @@ fn writes(emitted: &Emitted) -> Vec<Write> {
                 text(&ruling.advice.reasons[0].text),
                 blob(&decision.context.0),
             ];
-            let context = emitted.context.as_deref().expect("a decision has one");
-            debug_assert!(Context::decode(context).is_ok());
-            vec![(2, row.to_vec()), (3, vec![id(), blob(context)])]
+            let recording = emitted.recording.as_ref().expect("a decision has one");
+            let scores = recording.scores.as_deref().map_or(Value::Null, blob);
+            vec![(2, row.to_vec()), (3, vec![id(), blob(&recording.context), scores])]
         }
         Event::RunPlanned { run, decision } => {
             let id = run.token.run.0;

@@ -5,11 +5,12 @@ use crate::checkpoint::CheckpointOptions;
 use crate::fold::fold;
 use crate::json;
 use crate::open::{Head, Journal, Live};
-use pointsman_model::event::{Emitted, Event};
+use pointsman_model::event::{Emitted, Event, Recording};
 use pointsman_model::{Digest, Millis, Seq};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Params, Row, ToSql, ffi, params};
 use std::ops::Range;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 /// The code of a policy version, under the version's digest.
 pub type PolicyCode = (Digest, Arc<[u8]>);
@@ -25,7 +26,7 @@ pub enum AppendError {
     Io(#[source] rusqlite::Error),
     #[error("an earlier append failed: the journal has to be reopened first")]
     Closed,
-    /// Found before anything was written. Our own mistake: what can be emitted must be writable.
+    /// Our own mistake: what can be emitted must be writable.
     #[error("event {index} of the batch ({kind}) cannot be written: {problem}")]
     Unwritable { index: usize, kind: &'static str, problem: String },
     /// A damaged file, a row that is there already: not to be carried on with.
@@ -64,17 +65,14 @@ impl Journal {
         let Some(live) = &mut self.live else {
             return Err(AppendError::Closed);
         };
-        self.batch.encode(live.head, at, batch)?;
-        match live.write(&self.options.checkpoints, at, batch, &self.batch, codes) {
-            Ok(first) => Ok(first),
-            Err(error) => {
-                let error = AppendError::of(error);
-                if !matches!(error, AppendError::Full(_)) || !live.connection.is_autocommit() {
-                    self.close_live();
-                }
-                Err(error)
+        let written = live.write(&self.options.checkpoints, at, batch, &mut self.batch, codes);
+        if let Err(error) = &written {
+            let goes_on = matches!(error, AppendError::Full(_) | AppendError::Unwritable { .. });
+            if !goes_on || !live.connection.is_autocommit() {
+                self.close_live();
             }
         }
+        written
     }
 
     /// The events of the last append as they stand in the journal, so that nobody has to serialise them again.
@@ -89,17 +87,19 @@ impl Live {
         checkpoints: &CheckpointOptions,
         at: Millis,
         batch: &[Emitted],
-        encoded: &Batch,
+        encoded: &mut Batch,
         codes: &[PolicyCode],
-    ) -> rusqlite::Result<Seq> {
+    ) -> Result<Seq, AppendError> {
         let first = Seq(self.head.seq.0 + 1);
+        encoded.clear();
         if batch.is_empty() && codes.is_empty() {
             return Ok(first);
         }
         let writing = self.checkpointer.writing();
         let mut statements = Statements::new(&self.connection);
-        statements.run(Sql::Begin, [])?;
-        let written = write_all(&mut statements, at, batch, encoded, codes).and_then(|()| statements.run(Sql::Commit, []));
+        statements.run(Sql::Begin, []).map_err(AppendError::of)?;
+        let written = write_all(&mut statements, self.head, at, batch, encoded, codes)
+            .and_then(|()| statements.run(Sql::Commit, []).map_err(AppendError::of));
         if let Err(error) = written {
             // Some errors have rolled back already. If this fails, too, the caller sees that a transaction is still open.
             if !self.connection.is_autocommit() {
@@ -125,27 +125,46 @@ const VIEW_SHARE: u64 = 3;
 
 fn write_all(
     statements: &mut Statements<'_>,
+    head: Head,
     at: Millis,
     batch: &[Emitted],
-    encoded: &Batch,
+    encoded: &mut Batch,
     codes: &[PolicyCode],
-) -> rusqlite::Result<()> {
+) -> Result<(), AppendError> {
+    // What follows from the events does not wait for their bytes: a large batch is encoded beside it.
+    std::thread::scope(|scope| {
+        let encoding = if batch.len() < ENCODED_APART {
+            encoded.encode(head, at, batch)?;
+            None
+        } else {
+            Some(scope.spawn(|| encoded.encode(head, at, batch)))
+        };
+        let written = write_beside(statements, head, at, batch, codes).map_err(AppendError::of);
+        match encoding.map(ScopedJoinHandle::join) {
+            None => written,
+            Some(Ok(encoded)) => encoded.and(written),
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    })?;
+    write_events(statements, at, batch, encoded).map_err(AppendError::of)
+}
+
+/// Batches of fewer events are encoded before they are written: to wake a thread would take longer.
+const ENCODED_APART: usize = 24;
+
+/// All that a batch writes but the entries.
+fn write_beside(statements: &mut Statements<'_>, head: Head, at: Millis, batch: &[Emitted], codes: &[PolicyCode]) -> rusqlite::Result<()> {
     for (digest, code) in codes {
         statements.run(
             Sql::InsertCode,
             params![digest.0, at as i64, blake3::hash(code).as_bytes(), &code[..]],
         )?;
     }
-    write_events(statements, at, batch, encoded)?;
-    for (emitted, entry) in batch.iter().zip(&encoded.entries) {
-        let Emitted { event, context } = emitted;
-        fold(statements, entry.seq, at, event)?;
-        if let (Event::Decided(decision), Some(context)) = (event, context) {
-            statements.run(Sql::InsertContext, params![decision.id.0 as i64, context])?;
+    for (seq, Emitted { event, recording }) in (head.seq.0 + 1..).zip(batch) {
+        fold(statements, Seq(seq), at, event)?;
+        if let (Event::Decided(decision), Some(Recording { context, scores })) = (event, recording) {
+            statements.run(Sql::InsertRecording, params![decision.id.0 as i64, context, scores])?;
         }
-    }
-    if let Some(last) = encoded.entries.last() {
-        statements.run(Sql::SetHead, params![last.seq.0 as i64, last.hash.0])?;
     }
     Ok(())
 }
@@ -184,6 +203,7 @@ fn write_events(statements: &mut Statements<'_>, at: Millis, batch: &[Emitted], 
         let taken = format!("entries after {} are there already", first.seq);
         return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CONSTRAINT), Some(taken)));
     }
+    statements.run(Sql::SetHead, params![last.seq.0 as i64, last.hash.0])?;
     Ok(())
 }
 
@@ -208,19 +228,22 @@ struct BatchEntry {
 const BATCH_BYTES_KEPT: usize = 8 << 20;
 
 impl Batch {
-    fn encode(&mut self, head: Head, at: Millis, batch: &[Emitted]) -> Result<(), AppendError> {
+    fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.shrink_to(BATCH_BYTES_KEPT);
         self.entries.clear();
+    }
+
+    fn encode(&mut self, head: Head, at: Millis, batch: &[Emitted]) -> Result<(), AppendError> {
         let Head { mut seq, mut hash } = head;
-        for (index, Emitted { event, context }) in batch.iter().enumerate() {
+        for (index, Emitted { event, recording }) in batch.iter().enumerate() {
             let unwritable = |problem: String| AppendError::Unwritable {
                 index,
                 kind: event.slug(),
                 problem,
             };
-            if context.is_some() && !matches!(event, Event::Decided(_)) {
-                return Err(unwritable("only a decision has a context".into()));
+            if recording.is_some() && !matches!(event, Event::Decided(_)) {
+                return Err(unwritable("only a decision has a recording".into()));
             }
             seq.0 += 1;
             let start = self.bytes.len();
@@ -308,7 +331,7 @@ statements! {
         (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?), \
         (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?)";
     SetHead: "UPDATE OR FAIL head SET seq = ?1, hash = ?2 WHERE one = 1";
-    InsertContext: "INSERT OR FAIL INTO contexts (decision, bytes) VALUES (?1, ?2)";
+    InsertRecording: "INSERT OR FAIL INTO recordings (decision, context, scores) VALUES (?1, ?2, ?3)";
     InsertCode: "INSERT INTO policy_codes (digest, stored_at, checksum, code) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (digest) DO NOTHING";
     InsertSource: "INSERT OR FAIL INTO sources (id, title, host, lane, origin, campaign, campaign_row, priority, status, attempts, queued_at, \
         decision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', 0, ?9, ?10)";
@@ -361,7 +384,7 @@ mod tests {
                 version: "v".repeat(20_000),
                 term: n,
             },
-            context: None,
+            recording: None,
         }
     }
 

@@ -239,7 +239,7 @@ mod tests {
                 version: "v".repeat(50_000),
                 term: 1,
             },
-            context: None,
+            recording: None,
         };
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut written: u64 = 0;

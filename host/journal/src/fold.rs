@@ -420,6 +420,7 @@ fn record_decision(statements: &mut Statements<'_>, seq: i64, at: i64, decision:
         subject,
         generation,
         context,
+        scores: _,
         ruling,
     } = decision;
     let Ruling {

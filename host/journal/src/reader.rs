@@ -6,7 +6,7 @@ use crate::rows::{self, *};
 use crate::schema;
 use crate::words::Word;
 use pointsman_model::decision::{Decision, Subject};
-use pointsman_model::event::{Event, Recorded};
+use pointsman_model::event::{Event, Recorded, Recording};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::run::{RunClass, RunStatus};
 use pointsman_model::source::Lane;
@@ -174,36 +174,30 @@ impl Reader {
         )
     }
 
-    /// A decision whole: ruling and context.
+    /// A decision whole: ruling and recording.
     pub fn decision(&self, id: DecisionId) -> Result<Option<DecisionRecord>, ReadError> {
-        let sql = "SELECT events.seq, events.at, events.payload, contexts.bytes FROM decisions
-                   JOIN events ON events.seq = decisions.seq LEFT JOIN contexts ON contexts.decision = decisions.id WHERE decisions.id = ?1";
+        let sql = "SELECT events.seq, events.at, events.payload, recordings.context, recordings.scores FROM decisions
+                   JOIN events ON events.seq = decisions.seq LEFT JOIN recordings ON recordings.decision = decisions.id WHERE decisions.id = ?1";
         let found = self.maybe(sql, [id.0 as i64], |row| {
+            let scores = row.get(4)?;
+            let recording = row.get::<_, Option<_>>(3)?.map(|context| Recording { context, scores });
             Ok((
                 Seq(rows::number(row, 0)?),
                 rows::number(row, 1)?,
                 row.get::<_, String>(2)?,
-                row.get::<_, Option<Vec<u8>>>(3)?,
+                recording,
             ))
         })?;
-        let Some((seq, at, payload, context)) = found else {
-            return Ok(None);
-        };
-        // Without the `type` tag a decision's event is the decision.
-        let decision: Decision = serde_json::from_str(&payload).map_err(|source| ReadError::Entry { seq, source })?;
-        Ok(Some(DecisionRecord {
-            seq,
-            at,
-            decision,
-            context,
-        }))
+        found
+            .map(|(seq, at, payload, recording)| decision_record(seq, at, &payload, recording))
+            .transpose()
     }
 
     pub fn decisions(&self, filter: &DecisionFilter) -> Result<Vec<DecisionRow>, ReadError> {
         filter.page(DECISION_COLUMNS).read(self, filter.limit, rows::decision)
     }
 
-    /// The same with the whole rulings, without the contexts.
+    /// The same with the whole rulings, without the recordings.
     pub fn rulings(&self, filter: &DecisionFilter) -> Result<Vec<DecisionRecord>, ReadError> {
         let columns = "seq, at, (SELECT payload FROM events WHERE events.seq = decisions.seq)";
         let read = |row: &Row<'_>| Ok((Seq(rows::number(row, 0)?), rows::number(row, 1)?, row.get::<_, String>(2)?));
@@ -406,13 +400,13 @@ const RUNS_OF_SOURCE: &str = "id IN (SELECT first_run FROM sources WHERE id = ? 
     SELECT id FROM runs INDEXED BY runs_again WHERE source = ? AND attempt > 1)";
 
 /// But for its `type`, a decision's event is the decision.
-fn decision_record(seq: Seq, at: Millis, payload: &str, context: Option<Vec<u8>>) -> Result<DecisionRecord, ReadError> {
+fn decision_record(seq: Seq, at: Millis, payload: &str, recording: Option<Recording>) -> Result<DecisionRecord, ReadError> {
     let decision: Decision = serde_json::from_str(payload).map_err(|source| ReadError::Entry { seq, source })?;
     Ok(DecisionRecord {
         seq,
         at,
         decision,
-        context,
+        recording,
     })
 }
 

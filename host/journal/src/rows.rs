@@ -1,8 +1,10 @@
 //! Rows as readers get them.
 
 use crate::words::Word;
-use pointsman_model::context::{Context, ContextDecodeError};
-use pointsman_model::decision::{Decision, Link};
+use pointsman_model::context::Context;
+use pointsman_model::decision::{Decision, Link, Scores};
+use pointsman_model::encoded::DecodeError;
+use pointsman_model::event::Recording;
 use pointsman_model::policy::{EngineKind, PolicyDescription, PolicyKind, PolicyRef};
 use pointsman_model::promotion::CandidateEnd;
 use pointsman_model::run::{AttemptToken, FailureClass, RunClass, RunStatus};
@@ -280,14 +282,22 @@ pub struct DecisionRecord {
     pub seq: Seq,
     pub at: Millis,
     pub decision: Decision,
-    /// The recorded bytes; none if they are not kept any more, or were not asked for.
-    pub context: Option<Vec<u8>>,
+    /// None if it is not kept any more, or was not asked for.
+    pub recording: Option<Recording>,
 }
 
 impl DecisionRecord {
     /// The context as data, if it was kept.
-    pub fn decode_context(&self) -> Option<Result<Context, ContextDecodeError>> {
-        self.context.as_deref().map(Context::decode)
+    pub fn decode_context(&self) -> Option<Result<Context, DecodeError>> {
+        self.recording.as_ref().map(|recording| Context::decode(&recording.context))
+    }
+
+    /// The scores as data, if some were given and kept. Version 0.1 wrote them into the event at first.
+    pub fn decode_scores(&self) -> Option<Result<Scores, DecodeError>> {
+        let recorded = self.recording.as_ref().and_then(|recording| recording.scores.as_deref());
+        recorded
+            .map(Scores::decode)
+            .or_else(|| self.decision.ruling.advice.scores.clone().map(Ok))
     }
 }
 

@@ -8,10 +8,16 @@ use std::path::Path;
 const APPLICATION_ID: i32 = 0x504E_544D;
 
 /// Never changed once released; the checksum of each is kept in the file and compared at every start.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "first",
-    sql: include_str!("migrations/0001-first.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "first",
+        sql: include_str!("migrations/0001-first.sql"),
+    },
+    Migration {
+        name: "recordings",
+        sql: include_str!("migrations/0002-recordings.sql"),
+    },
+];
 
 struct Migration {
     name: &'static str,

@@ -8,6 +8,7 @@ use crate::open::Journal;
 use crate::reader::{ReadError, Reader, parse};
 use crate::rows;
 use crate::schema;
+use pointsman_model::decision::Decision;
 use pointsman_model::event::Event;
 use pointsman_model::{DecisionId, Digest, Millis, Seq};
 use rusqlite::types::ValueRef;
@@ -29,9 +30,9 @@ pub struct VerifyReport {
     /// Keep it elsewhere, as an anchor for later.
     pub last_hash: Digest,
     pub decisions: u64,
-    /// Contexts that are the ones decided on, and decisions whose context is no longer kept.
-    pub contexts: u64,
-    pub contexts_absent: u64,
+    /// Recordings that are there, and decisions whose recording is no longer kept.
+    pub recordings: u64,
+    pub recordings_absent: u64,
     pub view_rows: u64,
     /// The first [`PROBLEMS_MAX`].
     pub problems: Vec<Problem>,
@@ -69,10 +70,10 @@ pub enum Problem {
     ChangedEnd { last: Seq, named: Seq },
     #[error("entry {seq} does not have the hash that was noted")]
     NotTheAnchor { seq: Seq },
-    #[error("the context of decision {decision} is not the one decided on")]
-    ContextAltered { decision: DecisionId },
-    #[error("{rows} contexts belong to no decision")]
-    ContextsAdded { rows: u64 },
+    #[error("the context or the scores of decision {decision} are not the ones recorded with it")]
+    RecordingAltered { decision: DecisionId },
+    #[error("{rows} recordings belong to no decision")]
+    RecordingsAdded { rows: u64 },
     #[error("the code of policy version {digest} is not what was stored")]
     CodeAltered { digest: Digest },
     #[error("the list of decisions has {rows} rows, the journal {events}: rebuild the views")]
@@ -104,10 +105,10 @@ impl Reader {
 
     fn verify_entries(&self, options: &VerifyOptions, report: &mut VerifyReport) -> Result<(), ReadError> {
         // One statement, so that both are of one moment.
-        let (end, end_hash, named, decision_rows, context_rows, decided_end) = self
+        let (end, end_hash, named, decision_rows, recording_rows, decided_end) = self
             .maybe(
                 "SELECT ifnull((SELECT max(seq) FROM events), 0), ifnull((SELECT hash FROM events ORDER BY seq DESC LIMIT 1), zeroblob(32)),
-                        ifnull((SELECT seq FROM head), 0), (SELECT count(*) FROM decisions), (SELECT count(*) FROM contexts),
+                        ifnull((SELECT seq FROM head), 0), (SELECT count(*) FROM decisions), (SELECT count(*) FROM recordings),
                         (SELECT hash FROM head)",
                 [],
                 |row| {
@@ -164,7 +165,7 @@ impl Reader {
                         }
                         if let Event::Decided(decision) = &recorded.event {
                             report.decisions += 1;
-                            self.verify_context(decision.id, decision.context, report)?;
+                            self.verify_recording(decision, report)?;
                         }
                     }
                     Err(ReadError::Entry { source, .. }) => report.found(Problem::Unreadable {
@@ -191,25 +192,30 @@ impl Reader {
                 events: report.decisions,
             });
         }
-        if context_rows > report.contexts {
-            report.found(Problem::ContextsAdded {
-                rows: context_rows - report.contexts,
+        if recording_rows > report.recordings {
+            report.found(Problem::RecordingsAdded {
+                rows: recording_rows - report.recordings,
             });
         }
         self.verify_codes(report)
     }
 
-    fn verify_context(&self, decision: DecisionId, digest: Digest, report: &mut VerifyReport) -> Result<(), ReadError> {
-        let matches = self.maybe("SELECT bytes FROM contexts WHERE decision = ?1", [decision.0 as i64], |row| {
-            Ok(Digest::of(row.get_ref(0)?.as_blob()?) == digest)
-        })?;
-        match matches {
-            Some(true) => report.contexts += 1,
-            Some(false) => {
-                report.contexts += 1;
-                report.found(Problem::ContextAltered { decision });
-            }
-            None => report.contexts_absent += 1,
+    fn verify_recording(&self, decision: &Decision, report: &mut VerifyReport) -> Result<(), ReadError> {
+        let matches = self.maybe(
+            "SELECT context, scores FROM recordings WHERE decision = ?1",
+            [decision.id.0 as i64],
+            |row| {
+                let scores = row.get_ref(1)?.as_blob_or_null()?.map(Digest::of);
+                Ok(Digest::of(row.get_ref(0)?.as_blob()?) == decision.context && scores == decision.scores)
+            },
+        )?;
+        let Some(matches) = matches else {
+            report.recordings_absent += 1;
+            return Ok(());
+        };
+        report.recordings += 1;
+        if !matches {
+            report.found(Problem::RecordingAltered { decision: decision.id });
         }
         Ok(())
     }

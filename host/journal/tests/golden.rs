@@ -291,6 +291,7 @@ fn decision_with(verdict: Verdict) -> Event {
         subject,
         generation: 2,
         context: Digest::of(b"context"),
+        scores: Some(Digest::of(b"scores")),
         ruling,
     }))
 }

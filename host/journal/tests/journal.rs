@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use pointsman_journal::*;
 use pointsman_model::decision::{GateVerdict, Link, Subject, Verdict};
-use pointsman_model::event::{CandidateStep, Emitted, Event, StageBy};
+use pointsman_model::event::{CandidateStep, Emitted, Event, Recording, StageBy};
 use pointsman_model::policy::{EngineKind, PolicyKind};
 use pointsman_model::promotion::CandidateEnd;
 use pointsman_model::run::{FailureClass, RunClass, RunStatus};
@@ -181,7 +181,7 @@ fn what_is_appended_is_read_back_in_order() {
             anchor: Some((last, hash)),
         })
         .expect("verified");
-    assert_eq!((report.problems, report.entries, report.contexts), (vec![], last.0 + 1, 5));
+    assert_eq!((report.problems, report.entries, report.recordings), (vec![], last.0 + 1, 5));
 }
 
 #[test]
@@ -458,7 +458,9 @@ fn a_decision_explains_itself() {
     let record = reader.decision(DecisionId(2)).expect("read").expect("a decision");
     assert_eq!(record.decision.subject, Subject::Run(RunId(1)));
     assert_eq!(record.decision.ruling.declined[0].policy, policy("hasty"));
-    assert_eq!(Digest::of(record.context.as_deref().expect("a context")), record.decision.context);
+    let recording = record.recording.as_ref().expect("a recording");
+    assert_eq!(Digest::of(&recording.context), record.decision.context);
+    assert_eq!(recording.scores.as_deref().map(Digest::of), record.decision.scores);
     assert_eq!(record.decode_context().expect("a context").expect("decoded"), selection_context(1));
     assert!(reader.decision(DecisionId(99)).expect("read").is_none());
 
@@ -655,10 +657,13 @@ fn every_change_of_an_entry_is_found() {
         ],
     );
     check(
-        "UPDATE contexts SET bytes = x'0102' WHERE decision = 2",
-        &[Problem::ContextAltered { decision: DecisionId(2) }],
+        "UPDATE recordings SET context = x'0102' WHERE decision = 2",
+        &[Problem::RecordingAltered { decision: DecisionId(2) }],
     );
-    check("INSERT INTO contexts VALUES (77, x'00')", &[Problem::ContextsAdded { rows: 1 }]);
+    check(
+        "INSERT INTO recordings VALUES (77, x'00', NULL)",
+        &[Problem::RecordingsAdded { rows: 1 }],
+    );
     check(
         "DELETE FROM decisions WHERE id = 2",
         &[Problem::DecisionCount { rows: 4, events: 5 }],
@@ -845,7 +850,7 @@ fn what_could_not_be_read_back_is_not_written() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut journal = open(directory.path());
     let mut broken = ruling(Verdict::Gate(GateVerdict::Hold), 3);
-    broken.advice.scores.as_mut().expect("scores").totals[1] = f64::NAN;
+    broken.advice.reasons[0].margin = Some(f64::NAN);
     let decision = decided(
         1,
         PolicyKind::PromotionGate,
@@ -865,9 +870,12 @@ fn what_could_not_be_read_back_is_not_written() {
         ),
         "{error}"
     );
-    assert!(error.to_string().contains("`totals`"), "{error}");
+    assert!(error.to_string().contains("`margin`"), "{error}");
     let stray = Emitted {
-        context: Some(vec![1]),
+        recording: Some(Recording {
+            context: vec![1],
+            scores: None,
+        }),
         ..queued(1)
     };
     assert!(matches!(

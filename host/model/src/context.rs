@@ -1,6 +1,7 @@
 //! Contexts: all that a policy may know. They mirror `wit/`, where each field is explained to policy authors.
 
-use crate::ids::{Digest, Millis};
+use crate::encoded::{DecodeError, Encoded};
+use crate::ids::Millis;
 use crate::policy::{PolicyKind, Setting};
 use crate::run::{FailureClass, FailureCounts};
 use crate::settings::LaneMode;
@@ -191,39 +192,20 @@ impl Context {
     }
 
     /// The bytes that are recorded and replayed. The first byte names the layout, so that a later one can be told apart.
-    pub fn encode(&self) -> EncodedContext {
-        let bytes = postcard::to_extend(self, vec![CONTEXT_LAYOUT]).expect("a context is plain data");
-        EncodedContext {
-            digest: Digest::of(&bytes),
-            bytes,
-        }
+    pub fn encode(&self) -> Encoded {
+        Encoded::of(postcard::to_extend(self, vec![CONTEXT_LAYOUT]).expect("a context is plain data"))
     }
 
-    pub fn decode(bytes: &[u8]) -> Result<Context, ContextDecodeError> {
+    pub fn decode(bytes: &[u8]) -> Result<Context, DecodeError> {
         match bytes.split_first() {
-            Some((&CONTEXT_LAYOUT, rest)) => postcard::from_bytes(rest).map_err(|_| ContextDecodeError::Damaged),
-            Some((&layout, _)) => Err(ContextDecodeError::UnknownLayout(layout)),
-            None => Err(ContextDecodeError::Damaged),
+            Some((&CONTEXT_LAYOUT, rest)) => postcard::from_bytes(rest).map_err(|_| DecodeError::Damaged),
+            Some((&layout, _)) => Err(DecodeError::UnknownLayout(layout)),
+            None => Err(DecodeError::Damaged),
         }
     }
 }
 
 const CONTEXT_LAYOUT: u8 = 1;
-
-/// A context as it is recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncodedContext {
-    pub digest: Digest,
-    pub bytes: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ContextDecodeError {
-    #[error("the recorded context is damaged")]
-    Damaged,
-    #[error("the recorded context has layout {0}, which this version does not know")]
-    UnknownLayout(u8),
-}
 
 /// Most candidates in a selection context; the rest are counted as left out.
 pub const CANDIDATES_MAX: usize = 512;

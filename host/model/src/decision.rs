@@ -1,5 +1,6 @@
 //! Verdicts, rulings and the decision that is recorded.
 
+use crate::encoded::{DecodeError, Encoded};
 use crate::ids::{DecisionId, Digest, ModelTag, RunId};
 use crate::policy::{Cost, Fault, PolicyKind, PolicyRef, Setting};
 use crate::source::Lane;
@@ -120,11 +121,29 @@ pub struct Scores {
     pub blocked: Vec<Block>,
 }
 
+impl Scores {
+    /// The bytes that are recorded beside the context. The first byte names the layout.
+    pub fn encode(&self) -> Encoded {
+        Encoded::of(postcard::to_extend(self, vec![SCORES_LAYOUT]).expect("scores are plain data"))
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Scores, DecodeError> {
+        match bytes.split_first() {
+            Some((&SCORES_LAYOUT, rest)) => postcard::from_bytes(rest).map_err(|_| DecodeError::Damaged),
+            Some((&layout, _)) => Err(DecodeError::UnknownLayout(layout)),
+            None => Err(DecodeError::Damaged),
+        }
+    }
+}
+
+const SCORES_LAYOUT: u8 = 1;
+
 /// What a decision carries beside its verdict.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Advice {
     pub reasons: Vec<Reason>,
+    /// In a journaled decision they stand beside the context, and [`Decision::scores`] is their digest.
     pub scores: Option<Scores>,
     pub distribution: Vec<f64>,
     pub state: Option<Vec<u8>>,
@@ -200,5 +219,8 @@ pub struct Decision {
     pub generation: u32,
     /// Digest of the context as the answering link saw it.
     pub context: Digest,
+    /// Digest of the scores that were given.
+    #[serde(default)]
+    pub scores: Option<Digest>,
     pub ruling: Ruling,
 }

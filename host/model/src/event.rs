@@ -216,8 +216,16 @@ impl Event {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Emitted {
     pub event: Event,
-    /// For [`Event::Decided`]: the context as the answering link saw it.
-    pub context: Option<Vec<u8>>,
+    /// For [`Event::Decided`].
+    pub recording: Option<Recording>,
+}
+
+/// What the ledger keeps of a decision beside its event, which holds the digests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// The context as the answering link saw it.
+    pub context: Vec<u8>,
+    pub scores: Option<Vec<u8>>,
 }
 
 /// An event at its place in the journal.

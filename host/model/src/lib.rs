@@ -23,6 +23,7 @@
 pub mod command;
 pub mod context;
 pub mod decision;
+pub mod encoded;
 pub mod event;
 pub mod ids;
 pub mod policy;

@@ -313,13 +313,13 @@ impl Loop {
             entries: Vec::with_capacity(events.len()),
             contexts: Vec::with_capacity(events.len()),
         };
-        for (offset, Emitted { event, context }) in events.into_iter().enumerate() {
+        for (offset, Emitted { event, recording }) in events.into_iter().enumerate() {
             batch.entries.push(Recorded {
                 seq: Seq(first.0 + offset as u64),
                 at: now,
                 event,
             });
-            batch.contexts.push(context);
+            batch.contexts.push(recording.map(|recording| recording.context));
         }
         self.last_seq = Seq(first.0 + batch.entries.len() as u64 - 1);
         answer(replies);

@@ -67,7 +67,8 @@ pub fn view(reader: &Reader, last_seq: Seq) -> anyhow::Result<View> {
             _ => None,
         });
     for (id, context) in shown.take(crate::view::DECISIONS_MAX) {
-        *context = reader.decision(id).context("read a decision")?.and_then(|record| record.context);
+        let record = reader.decision(id).context("read a decision")?;
+        *context = record.and_then(|record| record.recording).map(|recording| recording.context);
     }
     view.fold(&Arc::new(Batch { entries, contexts }));
     Ok(view)

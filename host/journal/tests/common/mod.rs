@@ -6,7 +6,7 @@ use pointsman_model::context::{Context, Frame, SelectionContext, SourceCandidate
 use pointsman_model::decision::{
     Advice, Decision, Declined, Link, Reason, RetryVerdict, Ruling, Scores, SelectionVerdict, Subject, Verdict,
 };
-use pointsman_model::event::{Emitted, Event};
+use pointsman_model::event::{Emitted, Event, Recording};
 use pointsman_model::policy::{
     Cost, EngineKind, Fault, FaultClass, PolicyDescription, PolicyKind, PolicyLimits, PolicyRef, Setting, SettingSpec, Value,
 };
@@ -23,7 +23,7 @@ pub fn open(directory: &Path) -> Journal {
 }
 
 pub fn bare(event: Event) -> Emitted {
-    Emitted { event, context: None }
+    Emitted { event, recording: None }
 }
 
 pub fn policy(name: &str) -> PolicyRef {
@@ -240,19 +240,24 @@ pub fn selection_context(candidates: usize) -> Context {
     })
 }
 
-pub fn decided(id: u64, kind: PolicyKind, subject: Subject, ruling: Ruling, context: &Context) -> Emitted {
-    let encoded = context.encode();
+pub fn decided(id: u64, kind: PolicyKind, subject: Subject, mut ruling: Ruling, context: &Context) -> Emitted {
+    let context = context.encode();
+    let scores = ruling.advice.scores.take().map(|scores| scores.encode());
     let decision = Decision {
         id: DecisionId(id),
         kind,
         subject,
         generation: 1,
-        context: encoded.digest,
+        context: context.digest,
+        scores: scores.as_ref().map(|scores| scores.digest),
         ruling,
     };
     Emitted {
         event: Event::Decided(Box::new(decision)),
-        context: Some(encoded.bytes),
+        recording: Some(Recording {
+            context: context.bytes,
+            scores: scores.map(|scores| scores.bytes),
+        }),
     }
 }
 

@@ -20,8 +20,8 @@ pub(crate) fn verify(json: bool, data: &Path) -> Result<ExitCode, Exit> {
             report.entries, report.last_seq, report.last_hash
         );
         println!(
-            "{} decisions, {} contexts as decided on, {} no longer kept",
-            report.decisions, report.contexts, report.contexts_absent
+            "{} decisions, {} recordings, {} no longer kept",
+            report.decisions, report.recordings, report.recordings_absent
         );
         println!("{} view rows compared", report.view_rows);
         for problem in &report.problems {

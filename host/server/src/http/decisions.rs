@@ -3,11 +3,10 @@
 use super::{App, Page, id, query};
 use crate::problem::ApiError;
 use crate::view::decision_row;
-use crate::wire::{DecisionDetail, DecisionList};
+use crate::wire::{DecisionDetail, DecisionList, DecisionRow};
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use pointsman_journal::DecisionFilter;
-use pointsman_model::context::Context;
+use pointsman_journal::{DecisionFilter, DecisionRecord};
 use pointsman_model::{DecisionId, ModelTag, RunId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -46,7 +45,7 @@ pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -
         let mut decisions = Vec::with_capacity(rows.len());
         for row in rows {
             if let Some(record) = reader.decision(row.id)? {
-                decisions.push(decision_row(record.seq, record.at, &record.decision, record.context.as_deref()));
+                decisions.push(row_of(&record));
             }
         }
         Ok(DecisionList { decisions, next_cursor })
@@ -57,21 +56,27 @@ pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -
 
 pub(super) async fn show(State(app): State<App>, Path(path): Path<String>) -> Result<Json<DecisionDetail>, ApiError> {
     let id = DecisionId(id(&path, "decision")?);
-    let Some(record) = query(&app, "reading a decision", move |reader| reader.decision(id)).await? else {
+    let Some(mut record) = query(&app, "reading a decision", move |reader| reader.decision(id)).await? else {
         return Err(ApiError::not_found("no_such_decision", format!("there is no decision {id}")));
     };
-    let context = match record.context.as_deref().map(Context::decode) {
+    let context = match record.decode_context() {
         Some(Ok(context)) => serde_json::to_value(context).map_err(|error| ApiError::internal("showing a context", error))?,
         Some(Err(error)) => Value::String(error.to_string()),
         None => Value::Null,
     };
+    // Scores that cannot be read any more leave the rest to be shown.
+    record.decision.ruling.advice.scores = record.decode_scores().and_then(Result::ok);
     let ruling = serde_json::to_value(&record.decision.ruling).map_err(|error| ApiError::internal("showing a ruling", error))?;
     let context_digest = record.decision.context.to_string();
-    let row = decision_row(record.seq, record.at, &record.decision, record.context.as_deref());
     Ok(Json(DecisionDetail {
-        row,
+        row: row_of(&record),
         context,
         ruling,
         context_digest,
     }))
+}
+
+fn row_of(record: &DecisionRecord) -> DecisionRow {
+    let context = record.recording.as_ref().map(|recording| &recording.context[..]);
+    decision_row(record.seq, record.at, &record.decision, context)
 }
