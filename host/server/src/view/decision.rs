@@ -18,6 +18,7 @@ pub fn decision_row(seq: Seq, at: Millis, decision: &Decision, context: Option<&
         subject,
         generation,
         context: _,
+        scores: _,
         ruling,
     } = decision;
     DecisionRow {
