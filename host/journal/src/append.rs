@@ -10,7 +10,6 @@ use pointsman_model::{Digest, Millis, Seq};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Params, Row, ToSql, ffi, params};
 use std::ops::Range;
 use std::sync::Arc;
-use std::thread::ScopedJoinHandle;
 
 /// The code of a policy version, under the version's digest.
 pub type PolicyCode = (Digest, Arc<[u8]>);
@@ -98,7 +97,7 @@ impl Live {
         let writing = self.checkpointer.writing();
         let mut statements = Statements::new(&self.connection);
         statements.run(Sql::Begin, []).map_err(AppendError::of)?;
-        let written = write_all(&mut statements, self.head, at, batch, encoded, codes)
+        let written = write_all(&self.encoder, &mut statements, self.head, at, batch, encoded, codes)
             .and_then(|()| statements.run(Sql::Commit, []).map_err(AppendError::of));
         if let Err(error) = written {
             // Some errors have rolled back already. If this fails, too, the caller sees that a transaction is still open.
@@ -124,6 +123,7 @@ impl Live {
 const VIEW_SHARE: u64 = 3;
 
 fn write_all(
+    encoder: &rayon::ThreadPool,
     statements: &mut Statements<'_>,
     head: Head,
     at: Millis,
@@ -132,20 +132,17 @@ fn write_all(
     codes: &[PolicyCode],
 ) -> Result<(), AppendError> {
     // What follows from the events does not wait for their bytes: a large batch is encoded beside it.
-    std::thread::scope(|scope| {
-        let encoding = if batch.len() < ENCODED_APART {
-            encoded.encode(head, at, batch)?;
-            None
-        } else {
-            Some(scope.spawn(|| encoded.encode(head, at, batch)))
-        };
-        let written = write_beside(statements, head, at, batch, codes).map_err(AppendError::of);
-        match encoding.map(ScopedJoinHandle::join) {
-            None => written,
-            Some(Ok(encoded)) => encoded.and(written),
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-        }
-    })?;
+    if batch.len() < ENCODED_APART {
+        encoded.encode(head, at, batch)?;
+        write_beside(statements, head, at, batch, codes).map_err(AppendError::of)?;
+    } else {
+        let mut encoding = Ok(());
+        let written = encoder.in_place_scope(|scope| {
+            scope.spawn(|_| encoding = encoded.encode(head, at, batch));
+            write_beside(statements, head, at, batch, codes).map_err(AppendError::of)
+        });
+        encoding.and(written)?;
+    }
     write_events(statements, at, batch, encoded).map_err(AppendError::of)
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Live {
     pub(crate) checkpointer: Checkpointer,
     pub(crate) connection: Connection,
     pub(crate) head: Head,
+    /// One thread that encodes large batches while their rows are written.
+    pub(crate) encoder: rayon::ThreadPool,
 }
 
 /// The last entry.
@@ -93,7 +95,7 @@ pub enum OpenError {
         step: &'static str,
         source: rusqlite::Error,
     },
-    #[error("could not start the thread for the journal's checkpoints")]
+    #[error("could not start a thread of the journal")]
     Thread(#[source] std::io::Error),
 }
 
@@ -226,10 +228,16 @@ impl Live {
         let head = if named.seq >= last.seq { named } else { last };
         connection.set_prepared_statement_cache_capacity(64);
         let checkpointer = Checkpointer::start(connect(path, options)?, path, options.checkpoints).map_err(OpenError::Thread)?;
+        let encoder = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .thread_name(|_| "encoder".into())
+            .build()
+            .map_err(|error| OpenError::Thread(std::io::Error::other(error)))?;
         Ok(Live {
             checkpointer,
             connection,
             head,
+            encoder,
         })
     }
 }

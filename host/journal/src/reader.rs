@@ -56,6 +56,8 @@ pub struct DecisionFilter {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunFilter {
     pub status: Option<RunStatus>,
+    /// These only. No index tells which runs are under way, but the state does: name them, where those are wanted.
+    pub among: Option<Vec<RunId>>,
     pub class: Option<RunClass>,
     pub source: Option<SourceId>,
     pub before: Option<RunId>,
@@ -66,6 +68,8 @@ pub struct RunFilter {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceFilter {
     pub status: Option<SourceStatus>,
+    /// These only, as in [`RunFilter`]: where the running ones are wanted.
+    pub among: Option<Vec<SourceId>>,
     pub lane: Option<Lane>,
     pub campaign: Option<String>,
     pub before: Option<SourceId>,
@@ -211,6 +215,7 @@ impl Reader {
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, ReadError> {
         let RunFilter {
             status,
+            among,
             class,
             source,
             before,
@@ -218,10 +223,10 @@ impl Reader {
         } = filter;
         let mut page = Page::new(RUN_COLUMNS, "runs", "id");
         match status {
-            Some(RunStatus::Queued | RunStatus::Warming | RunStatus::Running) => page.few("runs_under_way", "finished_at IS NULL"),
             Some(RunStatus::Failed | RunStatus::Cancelled) => page.few("runs_unsuccessful", "unsuccessful = 1"),
-            Some(RunStatus::Completed) | None => {}
+            Some(RunStatus::Queued | RunStatus::Warming | RunStatus::Running | RunStatus::Completed) | None => {}
         }
+        page.among(among.iter().flatten().map(|run| run.0), among.is_some());
         page.word("status", *status);
         page.word("class", *class);
         page.value(RUNS_OF_SOURCE, source.map(|source| source.0 as i64));
@@ -236,6 +241,7 @@ impl Reader {
     pub fn sources(&self, filter: &SourceFilter) -> Result<Vec<SourceRow>, ReadError> {
         let SourceFilter {
             status,
+            among,
             lane,
             campaign,
             before,
@@ -244,11 +250,9 @@ impl Reader {
         let mut page = Page::new(SOURCE_COLUMNS, "sources", "id");
         match status {
             Some(SourceStatus::Waiting | SourceStatus::Disabled) => page.few("sources_held", "held = 1"),
-            Some(SourceStatus::Running) => page.fixed(Some(
-                "id IN (SELECT source FROM runs INDEXED BY runs_under_way WHERE finished_at IS NULL)",
-            )),
-            Some(SourceStatus::Pending | SourceStatus::Done | SourceStatus::GivenUp) | None => {}
+            Some(SourceStatus::Pending | SourceStatus::Running | SourceStatus::Done | SourceStatus::GivenUp) | None => {}
         }
+        page.among(among.iter().flatten().map(|source| source.0), among.is_some());
         page.word("status", *status);
         page.word("lane", *lane);
         page.value("campaign = ?", campaign.clone());
@@ -471,6 +475,11 @@ impl Page {
     /// Words of our enums stand in the text of the query: partial indexes are considered for literals only.
     fn word(&mut self, column: &str, word: Option<impl Word>) {
         self.fixed(word.map(|word| format!("{column} = '{}'", word.word())).as_deref());
+    }
+
+    fn among(&mut self, keys: impl Iterator<Item = u64>, only: bool) {
+        let keys: Vec<String> = keys.map(|key| (key as i64).to_string()).collect();
+        self.fixed(only.then(|| format!("{} IN ({})", self.key, keys.join(", "))).as_deref());
     }
 
     /// `condition` has a question mark wherever the value goes.

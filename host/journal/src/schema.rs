@@ -73,12 +73,16 @@ pub(crate) fn check_ownership(connection: &Connection, path: &Path) -> Result<u3
 
 /// Brings the file from `version` to [`SCHEMA_VERSION`], each step in one transaction: old or new, never between.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path, version: u32) -> Result<(), OpenError> {
+    apply(MIGRATIONS, connection, path, version)
+}
+
+fn apply(migrations: &[Migration], connection: &mut Connection, path: &Path, version: u32) -> Result<(), OpenError> {
     let sqlite = |source| OpenError::Sqlite {
         path: path.into(),
         step: "bring the schema up to date",
         source,
     };
-    for (number, migration) in (1..).zip(MIGRATIONS) {
+    for (number, migration) in (1..).zip(migrations) {
         let checksum = blake3::hash(migration.sql.as_bytes()).to_hex();
         if number <= version {
             let applied: String = connection
@@ -120,4 +124,28 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path, version: u32) ->
 /// The tables alone, for a place to fold views into.
 pub(crate) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
     MIGRATIONS.iter().try_for_each(|migration| connection.execute_batch(migration.sql))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_first_schema_keeps_its_rows() {
+        let path = Path::new("journal.db");
+        let mut connection = Connection::open_in_memory().expect("opened");
+        apply(&MIGRATIONS[..1], &mut connection, path, 0).expect("made");
+        assert_eq!(check_ownership(&connection, path).expect("ours"), 1);
+        connection
+            .execute("INSERT INTO contexts VALUES (7, x'0102')", [])
+            .expect("inserted");
+
+        migrate(&mut connection, path, 1).expect("brought up to date");
+        assert_eq!(check_ownership(&connection, path).expect("ours"), SCHEMA_VERSION);
+        let row = connection.query_row("SELECT decision, context, scores FROM recordings", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Option<Vec<u8>>>(2)?))
+        });
+        assert_eq!(row.expect("the row"), (7, vec![1, 2], None));
+        migrate(&mut connection, path, SCHEMA_VERSION).expect("nothing is left to do");
+    }
 }

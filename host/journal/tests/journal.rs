@@ -253,6 +253,7 @@ fn views_tell_the_life_of_a_source() {
         reader
             .runs(&RunFilter {
                 status: Some(RunStatus::Running),
+                among: Some(vec![RunId(1), RunId(7)]),
                 limit: 9,
                 ..Default::default()
             })

@@ -3,3 +3,6 @@
 ALTER TABLE contexts RENAME TO recordings;
 ALTER TABLE recordings RENAME COLUMN bytes TO context;
 ALTER TABLE recordings ADD COLUMN scores BLOB;
+
+-- Every run went into it and out of it again. Which runs are under way the state knows.
+DROP INDEX runs_under_way;

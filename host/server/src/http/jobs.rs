@@ -46,9 +46,16 @@ pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -
     )?;
     let class: Option<RunClass> = super::word("class", class.as_deref(), "training, eval, canary or manual")?;
     let source = source.map(|text| id(&text, "source")).transpose()?.map(SourceId);
+    let among = match status {
+        Some(RunStatus::Queued | RunStatus::Warming | RunStatus::Running) => {
+            Some(app.inbox.look(|state| state.runs.keys().copied().collect()).await?)
+        }
+        Some(RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled) | None => None,
+    };
     let rows = query(&app, "listing runs", move |reader| {
         reader.runs(&RunFilter {
             status,
+            among,
             class,
             source,
             before: page.before.map(RunId),

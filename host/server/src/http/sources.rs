@@ -7,10 +7,11 @@ use crate::wire::{Done, SourceList, SourceRow};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use pointsman_coordinator::Reply;
+use pointsman_coordinator::{Reply, State as Known};
 use pointsman_journal::{SourceFilter, SourceStatus};
 use pointsman_model::SourceId;
 use pointsman_model::command::Command;
+use pointsman_model::run::{Run, Work};
 use pointsman_model::source::{Lane, NewSource, Origin, TrainingParams};
 use serde::{Deserialize, Serialize};
 
@@ -54,9 +55,14 @@ pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -
         "pending, waiting, running, failed, disabled, done or given_up",
     )?;
     let lane: Option<Lane> = super::word("lane", lane.as_deref(), "queue or curriculum")?;
+    let among = match status {
+        Some(SourceStatus::Running) => Some(app.inbox.look(running_sources).await?),
+        Some(_) | None => None,
+    };
     let rows = query(&app, "listing sources", move |reader| {
         reader.sources(&SourceFilter {
             status,
+            among,
             lane,
             campaign: None,
             before: page.before.map(SourceId),
@@ -166,4 +172,12 @@ pub(super) async fn disable(
         source: Some(source.0),
         ..Done::default()
     }))
+}
+
+fn running_sources(state: &Known) -> Vec<SourceId> {
+    let source_of = |run: &Run| match &run.work {
+        Work::Train { source, .. } => Some(*source),
+        Work::Bootstrap | Work::Evaluate { .. } => None,
+    };
+    state.runs.values().filter_map(source_of).collect()
 }
