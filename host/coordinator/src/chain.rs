@@ -1,34 +1,47 @@
-//! The fallback chain: active, then last good, then built-in. Every decision says which link answered and why the
-//! earlier ones did not.
+//! The fallback chain: the version in canary for its share, then active, then last good, then built-in. Every decision
+//! says which link answered and why the earlier ones did not.
 
 use crate::check::check_verdict;
 use crate::fallback;
+use crate::guards::Guards;
+use crate::input::{StickyKey, input_key};
 use crate::port::Policies;
-use crate::state::{Installed, State};
-use pointsman_model::DecisionId;
+use crate::state::{Installed, PolicySlot, State};
 use pointsman_model::context::Context;
 use pointsman_model::decision::{Answer, Decision, Declined, Link, Ruling, Subject};
 use pointsman_model::event::Recording;
 use pointsman_model::policy::{Cost, EngineKind, FAULT_DETAIL_BYTES_MAX, Fault, FaultClass, PolicyRef};
+use pointsman_model::{DecisionId, Digest};
 
-/// Faults in a row after which a version is taken out of service.
-pub(crate) const FAULTS_IN_A_ROW_MAX: u32 = 3;
-
-/// Asks down the chain until a link answers something that fits the context. The built-in always does.
-pub(crate) fn rule(state: &State, policies: &mut dyn Policies, subject: Subject, mut context: Context) -> (Decision, Recording) {
+/// Asks down the chain until a link answers something that fits the context and the guards. The built-in always does.
+pub(crate) fn rule(
+    state: &State,
+    policies: &mut dyn Policies,
+    subject: Subject,
+    sticky: &StickyKey,
+    context: &mut Context,
+) -> (Decision, Recording) {
     let kind = context.kind();
     let slot = state.slot(kind);
+    let guards = Guards::of(&state.settings);
+    // Most slots have no quarantine, and most questions no fault: then nobody asks for the key.
+    let mut input = slot.filter(|slot| slot.quarantined().next().is_some()).map(|_| input_key(context));
     let mut declined = Vec::new();
     let links = [
+        (Link::Candidate, slot.and_then(|slot| candidate(slot, sticky))),
         (Link::Active, slot.and_then(|slot| slot.active.as_ref())),
         (Link::LastGood, slot.and_then(|slot| slot.history.last())),
     ];
     let mut ruling = None;
     for (link, installed) in links {
         let Some(installed) = installed else { continue };
-        lend(&mut context, installed);
+        lend(context, installed);
         let policy = &installed.description.policy;
-        match ask(policies, policy, &context) {
+        let asked = match slot.and_then(|slot| quarantine(slot, input.as_ref(), policy)) {
+            Some(fault) => Err(fault),
+            None => ask(policies, &guards, policy, context),
+        };
+        match asked {
             Ok(answer) => {
                 let engine = policies.fingerprint(policy.engine);
                 ruling = Some((link, policy.clone(), engine, answer));
@@ -41,17 +54,23 @@ pub(crate) fn rule(state: &State, policies: &mut dyn Policies, subject: Subject,
             }),
         }
     }
+    if declined.is_empty() {
+        input = None;
+    } else if input.is_none() {
+        input = Some(input_key(context));
+    }
     let (link, policy, engine, mut answer) = ruling.unwrap_or_else(|| {
         let frame = context.frame_mut();
         frame.settings.clear();
         frame.state.clear();
-        let (verdict, advice) = fallback::decide(&context);
+        let (verdict, advice) = fallback::decide(context, &guards);
         let answer = Answer {
             verdict,
             advice,
             cost: Cost::default(),
         };
-        debug_assert!(check_verdict(&context, &answer).is_ok(), "the built-in answers what fits");
+        debug_assert!(check_verdict(context, &answer).is_ok(), "the built-in answers what fits");
+        debug_assert!(guards.check(context, &answer.verdict).is_ok(), "the built-in keeps to the guards");
         (
             Link::BuiltIn,
             PolicyRef::built_in(kind),
@@ -59,15 +78,16 @@ pub(crate) fn rule(state: &State, policies: &mut dyn Policies, subject: Subject,
             answer,
         )
     });
-    let context = context.encode();
+    let recorded = context.encode();
     let scores = answer.advice.scores.take().map(|scores| scores.encode());
     let decision = Decision {
         id: DecisionId(state.next.decision + 1),
         kind,
         subject,
         generation: slot.map_or(0, |slot| slot.generation),
-        context: context.digest,
+        context: recorded.digest,
         scores: scores.as_ref().map(|scores| scores.digest),
+        input,
         ruling: Ruling {
             verdict: answer.verdict,
             advice: answer.advice,
@@ -79,10 +99,35 @@ pub(crate) fn rule(state: &State, policies: &mut dyn Policies, subject: Subject,
         },
     };
     let recording = Recording {
-        context: context.bytes,
+        context: recorded.bytes,
         scores: scores.map(|scores| scores.bytes),
     };
     (decision, recording)
+}
+
+/// The version in canary, where the question falls into its share.
+fn candidate<'s>(slot: &'s PolicySlot, sticky: &StickyKey) -> Option<&'s Installed> {
+    let canary = slot.canary.as_ref()?;
+    let installed = &canary.installed;
+    (sticky.point(&installed.description.policy.digest) < canary.share).then_some(installed)
+}
+
+/// Why a version is not asked about this input, if it is not.
+fn quarantine(slot: &PolicySlot, input: Option<&Digest>, policy: &PolicyRef) -> Option<Fault> {
+    let failed = slot.failed_input(input?, &policy.digest)?;
+    let quarantine = failed.quarantine.as_ref()?;
+    let detail = format!(
+        "it failed {} times on {}, last with {}: {}",
+        failed.faults,
+        quarantine.about,
+        quarantine.class.slug(),
+        quarantine.detail
+    );
+    Some(Fault {
+        class: FaultClass::Quarantined,
+        detail: clip(detail),
+        cost: Cost::default(),
+    })
 }
 
 /// Puts a link's own settings and state into the context.
@@ -92,15 +137,17 @@ fn lend(context: &mut Context, installed: &Installed) {
     frame.state.clone_from(&installed.state);
 }
 
-fn ask(policies: &mut dyn Policies, policy: &PolicyRef, context: &Context) -> Result<Answer, Fault> {
+fn ask(policies: &mut dyn Policies, guards: &Guards, policy: &PolicyRef, context: &Context) -> Result<Answer, Fault> {
     let mut answer = policies.ask(policy, context)?;
-    if let Err(problem) = check_verdict(context, &answer) {
-        return Err(Fault {
-            class: FaultClass::InvalidOutput,
-            detail: clip(problem),
-            cost: answer.cost,
-        });
-    }
+    let refused = |class, problem: String| Fault {
+        class,
+        detail: clip(problem),
+        cost: answer.cost,
+    };
+    check_verdict(context, &answer).map_err(|problem| refused(FaultClass::InvalidOutput, problem))?;
+    guards
+        .check(context, &answer.verdict)
+        .map_err(|violation| refused(FaultClass::Guard, violation.to_string()))?;
     // A verdict without a word why is of little use to a person; say so rather than nothing.
     if answer.advice.reasons.is_empty() {
         answer.advice.reasons.push(pointsman_model::decision::Reason {

@@ -2,6 +2,7 @@
 
 use pointsman_model::context::{Context, CurriculumContext, GateContext, GateStage, RetryContext, SelectionContext};
 use pointsman_model::decision::{Advice, Answer, CurriculumVerdict, GateVerdict, RetryVerdict, Scores, SelectionVerdict, Verdict};
+use pointsman_model::policy::STATE_BYTES_MAX;
 use pointsman_model::settings::{LEARNING_RATE_MAX, LEARNING_RATE_MIN, REPLAY_SHARE_MAX, STEPS_MAX, STEPS_MIN};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) const RETRY_DELAY_MS_MAX: u64 = 7 * 24 * 3_600_000;
 pub(crate) const REASONS_MAX: usize = 32;
 pub(crate) const REASON_BYTES_MAX: usize = 1024;
-pub(crate) const STATE_BYTES_MAX: usize = 64 << 10;
 
 /// Whether an answer fits the context it was given for; the error is one sentence.
 pub fn check_verdict(context: &Context, answer: &Answer) -> Result<(), String> {

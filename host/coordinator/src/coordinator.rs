@@ -2,9 +2,10 @@
 
 use crate::handle::Turn;
 use crate::port::Policies;
-use crate::state::{Index, State};
+use crate::state::{Index, PolicySlot, State};
 use pointsman_model::command::Command;
 use pointsman_model::event::{Emitted, Recorded};
+use pointsman_model::policy::PolicyKind;
 use pointsman_model::promotion::CandidateStage;
 use pointsman_model::run::Work;
 use pointsman_model::settings::SettingProblem;
@@ -32,6 +33,8 @@ pub enum Reply {
     Source(SourceId),
     /// The policy generation that is active now.
     Generation(u32),
+    /// The same of several kinds.
+    Generations(Vec<(PolicyKind, u32)>),
     Run(RunId),
 }
 
@@ -64,7 +67,7 @@ pub struct SnapshotError(String);
 
 /// First byte of a snapshot. Raised with every change of the state's shape: an older snapshot is then not read, and
 /// the journal is replayed instead.
-const SNAPSHOT_LAYOUT: u8 = 1;
+const SNAPSHOT_LAYOUT: u8 = 2;
 
 impl Coordinator {
     pub fn new() -> Coordinator {
@@ -160,7 +163,7 @@ impl Coordinator {
     /// When the next `Tick` should come, strictly after `now`; none while nothing waits for time alone.
     pub fn next_deadline(&self, now: Millis) -> Option<Millis> {
         let state = &self.state;
-        let mut deadlines = Vec::new();
+        let mut deadlines: Vec<Millis> = state.policies.values().filter_map(PolicySlot::confirm_by).collect();
         if state.training.enabled {
             deadlines.extend(state.index.next_due(now));
             if state.active.is_none() {

@@ -1,13 +1,14 @@
 //! The built-in fallbacks: what happens when no policy can be asked. They are part of the core, so that nothing that
 //! breaks an engine can break them.
 
+use crate::guards::Guards;
 use pointsman_model::context::{Context, RetryContext, SelectionContext};
 use pointsman_model::decision::{Advice, CurriculumVerdict, GateVerdict, Reason, RetryVerdict, SelectionVerdict, Verdict};
 use pointsman_model::source::Lane;
 
-pub(crate) fn decide(context: &Context) -> (Verdict, Advice) {
+pub(crate) fn decide(context: &Context, guards: &Guards) -> (Verdict, Advice) {
     match context {
-        Context::Selection(context) => select(context),
+        Context::Selection(context) => select(context, guards),
         Context::Retry(context) => retry(context),
         Context::Gate(_) => (
             Verdict::Gate(GateVerdict::Hold),
@@ -21,13 +22,16 @@ pub(crate) fn decide(context: &Context) -> (Verdict, Advice) {
 }
 
 /// Host-diverse first in, first out: sources of hosts that were not picked lately come first, then the oldest.
-fn select(context: &SelectionContext) -> (Verdict, Advice) {
+fn select(context: &SelectionContext, guards: &Guards) -> (Verdict, Advice) {
     let mut order: Vec<u32> = (0..context.candidates.len() as u32).collect();
     order.sort_by_key(|index| {
         let candidate = &context.candidates[*index as usize];
         let recent = candidate.host.is_some_and(|host| context.recent_hosts.contains(&host));
         (candidate.lane != Lane::Queue, recent, candidate.id)
     });
+    let cap = guards
+        .runs_per_host()
+        .map_or(context.same_host_cap, |guard| guard.min(context.same_host_cap));
     let mut running: Vec<u32> = context.host_loads.iter().map(|load| load.running).collect();
     running.resize(context.hosts.len(), 0);
     let fits = |index: &u32| match context.candidates[*index as usize].host {
@@ -35,7 +39,7 @@ fn select(context: &SelectionContext) -> (Verdict, Advice) {
             let Some(count) = running.get_mut(host as usize) else {
                 return false;
             };
-            let fits = context.lock.is_none_or(|lock| lock == host) && *count < context.same_host_cap;
+            let fits = context.lock.is_none_or(|lock| lock == host) && *count < cap;
             *count += u32::from(fits);
             fits
         }

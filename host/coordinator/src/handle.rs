@@ -3,26 +3,31 @@
 //! A turn has two parts. `command` takes the command or refuses it before the first event. `settle` then does what
 //! is due in the new state, whatever led to it: a window that is full, an evaluation to plan, a question to a policy.
 
+mod breaker;
+mod canary;
 mod curriculum;
 mod operate;
 mod promotion;
 mod report;
 mod selection;
+mod swap;
 
 pub(crate) use curriculum::due_at as curriculum_due_at;
 pub(crate) use selection::IDLE_RETRY_MS;
+pub use swap::{CONFIRM_MS_MAX, CONFIRM_MS_MIN};
 
-use crate::chain::{self, FAULTS_IN_A_ROW_MAX};
+use crate::chain;
 use crate::coordinator::{Refusal, RefusalKind, Reply};
+use crate::input::StickyKey;
 use crate::port::Policies;
 use crate::state::State;
 use pointsman_model::command::Command;
 use pointsman_model::context::{Context, Frame};
-use pointsman_model::decision::{Decision, Link, Subject};
+use pointsman_model::decision::{Decision, Subject};
 use pointsman_model::event::{Emitted, Event};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::run::{AttemptToken, Run, RunClass, Work};
-use pointsman_model::{Actor, DecisionId, Millis, ModelTag, RunId};
+use pointsman_model::{DecisionId, Millis, ModelTag, RunId};
 
 pub(crate) struct Turn<'a> {
     state: &'a mut State,
@@ -59,12 +64,40 @@ impl<'a> Turn<'a> {
             Command::StopTraining { actor, reason } => self.stop_training(actor, reason),
             Command::CancelRun { run, actor, reason } => self.cancel_run(run, actor, reason),
             Command::ChangeSettings { settings, actor } => self.change_settings(settings, actor),
-            Command::ActivatePolicy {
-                description,
+            Command::ActivatePolicies {
+                policies,
+                confirm_within_ms,
+                force,
                 actor,
                 reason,
-            } => self.activate_policy(description, actor, reason),
-            Command::RollBackPolicy { kind, actor, reason } => self.roll_back_policy(kind, actor, reason),
+            } => self.activate_policies(policies, confirm_within_ms, force, actor, reason),
+            Command::ConfirmPolicy { kind, actor } => self.confirm_policy(kind, actor),
+            Command::RollBackPolicy {
+                kind,
+                whole_set,
+                actor,
+                reason,
+            } => self.roll_back_policy(kind, whole_set, actor, reason),
+            Command::PinPolicy {
+                kind,
+                pinned,
+                actor,
+                reason,
+            } => self.pin_policy(kind, pinned, actor, reason),
+            Command::StartPolicyCanary {
+                description,
+                share,
+                force,
+                actor,
+                reason,
+            } => self.start_policy_canary(description, share, force, actor, reason),
+            Command::EndPolicyCanary {
+                kind,
+                promote,
+                actor,
+                reason,
+            } => self.end_policy_canary(kind, promote, actor, reason),
+            Command::ReleaseQuarantine { kind, key, actor } => self.release_quarantine(kind, key, actor),
             Command::DecideHeld {
                 candidate,
                 approve,
@@ -80,8 +113,10 @@ impl<'a> Turn<'a> {
     }
 
     /// Does all that is due. Each step leaves a state in which it is no longer due, so the order is the only rule:
-    /// the way into service comes before new work, since it frees or takes slots.
+    /// a trial that is over ends before anybody is asked, and the way into service comes before new work, since it frees
+    /// or takes slots.
     pub(crate) fn settle(&mut self) {
+        self.roll_back_unconfirmed();
         self.raise_candidate();
         self.plan_evaluation();
         self.judge_candidate();
@@ -100,46 +135,16 @@ impl<'a> Turn<'a> {
     }
 
     /// Asks the policies of the context's kind and records the decision.
-    fn decide(&mut self, subject: Subject, context: Context) -> Decision {
-        let kind = context.kind();
-        let (decision, recording) = chain::rule(self.state, self.policies, subject, context);
+    fn decide(&mut self, subject: Subject, sticky: StickyKey, mut context: Context) -> Decision {
+        let (decision, recording) = chain::rule(self.state, self.policies, subject, &sticky, &mut context);
         let event = Event::Decided(Box::new(decision.clone()));
         self.state.apply(self.now, &event);
         self.events.push(Emitted {
             event,
             recording: Some(recording),
         });
-        self.trip_breaker(kind, &decision);
+        self.follow_faults(&decision, &context);
         decision
-    }
-
-    /// A version that fails again and again goes; the last good one comes back.
-    fn trip_breaker(&mut self, kind: PolicyKind, decision: &Decision) {
-        let Some(fault) = decision.ruling.declined.iter().find(|declined| declined.link == Link::Active) else {
-            return;
-        };
-        let Some(slot) = self.state.slot(kind) else { return };
-        let (Some(active), Some(last_good)) = (&slot.active, slot.history.last()) else {
-            return;
-        };
-        if active.faults_in_a_row >= FAULTS_IN_A_ROW_MAX {
-            let reason = format!(
-                "{} failed {} times in a row, last with {}: {}",
-                active.description.policy,
-                active.faults_in_a_row,
-                fault.fault.class.slug(),
-                fault.fault.detail
-            );
-            let event = Event::PolicyRolledBack {
-                kind,
-                generation: slot.generation + 1,
-                to: last_good.description.clone(),
-                from: active.description.policy.clone(),
-                actor: Actor::new("breaker"),
-                reason,
-            };
-            self.emit(event);
-        }
     }
 
     fn frame(&self, kind: PolicyKind) -> Frame {

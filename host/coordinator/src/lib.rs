@@ -11,11 +11,16 @@ mod chain;
 mod check;
 mod coordinator;
 mod fallback;
+mod guards;
 mod handle;
+mod input;
 mod port;
 mod state;
 
 pub use check::check_verdict;
 pub use coordinator::{Coordinator, Handled, Refusal, RefusalKind, Reply, SnapshotError};
+pub use guards::{GuardViolation, Guards};
+pub use handle::{CONFIRM_MS_MAX, CONFIRM_MS_MIN};
+pub use input::{input_in_words, input_key};
 pub use port::Policies;
 pub use state::*;

@@ -14,6 +14,10 @@ pub trait Policies {
     /// A version that is not loaded is a [`FaultClass::HostFault`](pointsman_model::policy::FaultClass::HostFault).
     fn ask(&mut self, policy: &PolicyRef, context: &Context) -> Result<Answer, Fault>;
 
+    /// State of an older version of the same policy as this version reads it. Asked once, in the turn that activates the
+    /// version; what it answers is recorded, so that a replay does not ask. A version without a migration declines.
+    fn migrate(&mut self, policy: &PolicyRef, from_version: u32, state: &[u8]) -> Result<Vec<u8>, Fault>;
+
     /// Engine and version, for the record: `wasmtime 48.0.8`.
     fn fingerprint(&self, engine: EngineKind) -> String;
 }

@@ -3,10 +3,12 @@
 mod apply;
 pub(crate) use apply::{error_digest, gate_stage};
 mod index;
+mod policies;
 
 pub use index::Index;
+pub use policies::*;
 
-use pointsman_model::policy::{PolicyDescription, PolicyKind};
+use pointsman_model::policy::PolicyKind;
 use pointsman_model::promotion::{Candidate, Model};
 use pointsman_model::run::{FailureCounts, Run, RunClass};
 use pointsman_model::settings::{LaneMode, Settings};
@@ -61,8 +63,6 @@ pub struct State {
 pub const RECENT_OUTCOMES_MAX: usize = 100;
 /// Picks of which the host is remembered; the setting's upper bound.
 pub const RECENT_HOSTS_MAX: usize = 64;
-/// Versions of a kind that can be rolled back to, one after the other.
-pub const POLICY_HISTORY_MAX: usize = 16;
 
 /// The automatic loop: what is wanted, by whom and why.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -79,6 +79,7 @@ pub struct NextIds {
     pub run: u64,
     pub decision: u64,
     pub model: u64,
+    pub policy_set: u64,
 }
 
 /// What is remembered of a host.
@@ -118,29 +119,6 @@ pub struct Totals {
     pub decisions: u64,
     pub fallbacks: u64,
     pub swaps: u64,
-}
-
-/// The versions of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PolicySlot {
-    pub generation: u32,
-    pub active: Option<Installed>,
-    /// Versions active before, latest last, each with the state it had.
-    pub history: Vec<Installed>,
-}
-
-/// A version in a slot, with its state and its record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Installed {
-    pub description: PolicyDescription,
-    pub activated_at: Millis,
-    pub actor: String,
-    pub reason: String,
-    /// What it returned as state the last time it was active.
-    pub state: Vec<u8>,
-    pub decisions: u64,
-    pub faults: u64,
-    pub faults_in_a_row: u32,
 }
 
 impl State {

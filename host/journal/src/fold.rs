@@ -25,7 +25,13 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
         | Event::SettingsChanged { .. }
         | Event::WindowPassed { .. }
         | Event::CandidateServed { .. }
-        | Event::MorePairsWanted { .. } => 1,
+        | Event::MorePairsWanted { .. }
+        | Event::PolicyConfirmed { .. }
+        | Event::PolicyPinned { .. }
+        | Event::PolicyCanaryStarted { .. }
+        | Event::PolicyCanaryEnded { .. }
+        | Event::InputQuarantined { .. }
+        | Event::InputReleased { .. } => 1,
 
         Event::SourceQueued { source, new, decision } => queue_source(statements, at, *source, new, *decision)?,
         Event::SourceEnabled { source, actor: _ } => statements.run(Sql::EnableSource, params![source.0 as i64])?,
@@ -107,6 +113,9 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
             previous,
             actor,
             reason,
+            set: _,
+            confirm_by: _,
+            state: _,
         } => {
             let change = PolicyChange {
                 generation: *generation,
@@ -125,6 +134,8 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
             from,
             actor,
             reason,
+            set: _,
+            tripped_until: _,
         } => {
             let change = PolicyChange {
                 generation: *generation,
@@ -421,6 +432,7 @@ fn record_decision(statements: &mut Statements<'_>, seq: i64, at: i64, decision:
         generation,
         context,
         scores: _,
+        input: _,
         ruling,
     } = decision;
     let Ruling {

@@ -87,7 +87,7 @@ impl Word for EngineKind {
 }
 
 impl Word for Link {
-    const ALL: &'static [Link] = &[Link::Active, Link::LastGood, Link::BuiltIn];
+    const ALL: &'static [Link] = &[Link::Candidate, Link::Active, Link::LastGood, Link::BuiltIn];
     fn word(self) -> &'static str {
         self.slug()
     }

@@ -10,8 +10,8 @@ use pointsman_model::context::GateStage;
 use pointsman_model::decision::{
     Block, CurriculumVerdict, Decision, GateVerdict, Link, RetryVerdict, Seed, SelectionVerdict, Subject, Verdict,
 };
-use pointsman_model::event::{CandidateStep, Event, StageBy};
-use pointsman_model::policy::{PolicyKind, PolicyRef, Setting, Value as SettingValue};
+use pointsman_model::event::{CandidateStep, Event, PolicyCanaryEnd, StageBy, StateHandover};
+use pointsman_model::policy::{Cost, Fault, FaultClass, PolicyKind, PolicyRef, Setting, Value as SettingValue};
 use pointsman_model::promotion::{CandidateEnd, ServedSample};
 use pointsman_model::run::{Completion, Pair, Run, RunClass, RunEnd, RunReport, Work};
 use pointsman_model::settings::Settings;
@@ -156,6 +156,49 @@ fn examples() -> Vec<Event> {
             }),
             actor: actor(),
             reason: reason(),
+            set: Some(3),
+            confirm_by: Some(START + 600_000),
+            state: StateHandover::Migrated {
+                from_version: 1,
+                state: vec![0, 255],
+            },
+        },
+        Event::PolicyConfirmed {
+            kinds: vec![PolicyKind::SourceSelection, PolicyKind::Retry],
+            set: Some(3),
+            actor: actor(),
+        },
+        Event::PolicyPinned {
+            kind: PolicyKind::Retry,
+            pinned: true,
+            actor: actor(),
+            reason: reason(),
+        },
+        Event::PolicyCanaryStarted {
+            description: description("fair-share", PolicyKind::SourceSelection),
+            share: 0.25,
+            state: StateHandover::Carried,
+            actor: actor(),
+            reason: reason(),
+        },
+        Event::InputQuarantined {
+            kind: PolicyKind::Retry,
+            key: Digest::of(b"input"),
+            about: "source 7 with error 00000000deadbeef".into(),
+            policy: policy("hasty"),
+            fault: Fault {
+                class: FaultClass::Guard,
+                detail: "guard_host_loss_max: too much".into(),
+                cost: Cost {
+                    fuel: Some(1_000),
+                    micros: 17,
+                },
+            },
+        },
+        Event::InputReleased {
+            kind: PolicyKind::Retry,
+            key: Digest::of(b"input"),
+            actor: actor(),
         },
         Event::PolicyRolledBack {
             kind: PolicyKind::Curriculum,
@@ -164,8 +207,32 @@ fn examples() -> Vec<Event> {
             from: policy("round-robin"),
             actor: actor(),
             reason: reason(),
+            set: Some(3),
+            tripped_until: Some(START + 900_000),
         },
     ];
+    for end in [PolicyCanaryEnd::Promoted, PolicyCanaryEnd::Withdrawn, PolicyCanaryEnd::Tripped] {
+        events.push(Event::PolicyCanaryEnded {
+            kind: PolicyKind::SourceSelection,
+            policy: policy("fair-share"),
+            end,
+            actor: actor(),
+            reason: reason(),
+            tripped_until: (end == PolicyCanaryEnd::Tripped).then_some(START + 900_000),
+        });
+    }
+    for state in [StateHandover::Empty, StateHandover::Carried, StateHandover::FromCanary] {
+        events.push(Event::PolicyActivated {
+            generation: 3,
+            description: description("fair-share", PolicyKind::SourceSelection),
+            previous: None,
+            actor: actor(),
+            reason: reason(),
+            set: None,
+            confirm_by: None,
+            state,
+        });
+    }
     for (to, by) in [
         (CandidateStep::Evaluate, StageBy::Host),
         (CandidateStep::Canary, by_decision()),
@@ -292,6 +359,7 @@ fn decision_with(verdict: Verdict) -> Event {
         generation: 2,
         context: Digest::of(b"context"),
         scores: Some(Digest::of(b"scores")),
+        input: Some(Digest::of(b"input")),
         ruling,
     }))
 }
@@ -328,10 +396,16 @@ fn variant(event: &Event) -> usize {
         Event::ModelsRetired { .. } => 26,
         Event::PolicyActivated { .. } => 27,
         Event::PolicyRolledBack { .. } => 28,
+        Event::PolicyConfirmed { .. } => 29,
+        Event::PolicyPinned { .. } => 30,
+        Event::PolicyCanaryStarted { .. } => 31,
+        Event::PolicyCanaryEnded { .. } => 32,
+        Event::InputQuarantined { .. } => 33,
+        Event::InputReleased { .. } => 34,
     }
 }
 
-const VARIANTS: usize = 29;
+const VARIANTS: usize = 35;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")

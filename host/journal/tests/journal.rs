@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use pointsman_journal::*;
 use pointsman_model::decision::{GateVerdict, Link, Subject, Verdict};
-use pointsman_model::event::{CandidateStep, Emitted, Event, Recording, StageBy};
+use pointsman_model::event::{CandidateStep, Emitted, Event, Recording, StageBy, StateHandover};
 use pointsman_model::policy::{EngineKind, PolicyKind};
 use pointsman_model::promotion::CandidateEnd;
 use pointsman_model::run::{FailureClass, RunClass, RunStatus};
@@ -37,6 +37,9 @@ fn story() -> Vec<(u64, Vec<Emitted>)> {
         previous: None,
         actor: Actor::new("cli"),
         reason: "first of its kind".into(),
+        set: None,
+        confirm_by: None,
+        state: StateHandover::Empty,
     });
     let back = bare(Event::PolicyRolledBack {
         kind: PolicyKind::SourceSelection,
@@ -45,6 +48,8 @@ fn story() -> Vec<(u64, Vec<Emitted>)> {
         from: policy("fair-share"),
         actor: Actor::new("web"),
         reason: "starves a host".into(),
+        set: None,
+        tripped_until: None,
     });
     let advanced = |to, decision| {
         bare(Event::CandidateAdvanced {
@@ -563,6 +568,9 @@ fn code_is_kept_with_its_version() {
         previous: None,
         actor: Actor::new("cli"),
         reason: String::new(),
+        set: None,
+        confirm_by: None,
+        state: StateHandover::Empty,
     };
     journal
         .append(START, &[bare(activated)], &[(digest, code.clone())])

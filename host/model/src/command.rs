@@ -1,6 +1,6 @@
 //! Commands: what is asked of the coordinator. Each is handled whole or refused whole.
 
-use crate::ids::{Actor, ModelTag, RunId, SourceId};
+use crate::ids::{Actor, Digest, ModelTag, RunId, SourceId};
 use crate::policy::{PolicyDescription, PolicyKind};
 use crate::promotion::ServedSample;
 use crate::run::{AttemptToken, RunReport};
@@ -43,17 +43,58 @@ pub enum Command {
         settings: Settings,
         actor: Actor,
     },
-    /// Make a checked version the active one of its kind.
-    ActivatePolicy {
-        description: PolicyDescription,
+    /// Make checked versions the active ones of their kinds: all of them at one place of the journal, or none.
+    ActivatePolicies {
+        /// A kind once at most.
+        policies: Vec<Activation>,
+        /// Unless somebody confirms within this time, all of them go back.
+        confirm_within_ms: Option<u64>,
+        /// Also a version that the breaker took out of service, before its cool-down is over.
+        force: bool,
         actor: Actor,
         reason: String,
     },
-    /// Back to the version active before.
-    RollBackPolicy {
+    /// Keep what was activated until confirmed, the whole set that it belongs to.
+    ConfirmPolicy {
         kind: PolicyKind,
         actor: Actor,
+    },
+    /// Back to the version active before, with the state that it had.
+    RollBackPolicy {
+        kind: PolicyKind,
+        /// And the other kinds that were activated with it, as far as they are still active.
+        whole_set: bool,
+        actor: Actor,
         reason: String,
+    },
+    /// Hold a kind at its active version: no activation, no canary, and the breaker leaves it alone.
+    PinPolicy {
+        kind: PolicyKind,
+        pinned: bool,
+        actor: Actor,
+        reason: String,
+    },
+    /// Let a checked version decide a share of its kind's questions beside the active one.
+    StartPolicyCanary {
+        description: PolicyDescription,
+        /// Above 0, at most 1.
+        share: f64,
+        force: bool,
+        actor: Actor,
+        reason: String,
+    },
+    /// The version in canary becomes the active one with the state it has, or leaves.
+    EndPolicyCanary {
+        kind: PolicyKind,
+        promote: bool,
+        actor: Actor,
+        reason: String,
+    },
+    /// Ask policies again about an input that was set aside.
+    ReleaseQuarantine {
+        kind: PolicyKind,
+        key: Digest,
+        actor: Actor,
     },
     /// A person's word on a candidate that a gate holds.
     DecideHeld {
@@ -83,4 +124,35 @@ pub enum Command {
     },
     /// A deadline has come.
     Tick,
+}
+
+/// One version of an activation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activation {
+    pub description: PolicyDescription,
+    /// Start with an empty state, though the version before has one that could be taken over.
+    pub fresh_state: bool,
+}
+
+impl Activation {
+    /// Takes over the state of the version before, where that has the same name.
+    pub fn of(description: PolicyDescription) -> Activation {
+        Activation {
+            description,
+            fresh_state: false,
+        }
+    }
+}
+
+impl Command {
+    /// Activates a single version that need not be confirmed.
+    pub fn activate(description: PolicyDescription, actor: Actor, reason: impl Into<String>) -> Command {
+        Command::ActivatePolicies {
+            policies: vec![Activation::of(description)],
+            confirm_within_ms: None,
+            force: false,
+            actor,
+            reason: reason.into(),
+        }
+    }
 }

@@ -163,6 +163,8 @@ pub struct Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Link {
+    /// The version in canary, for its share of the questions.
+    Candidate,
     Active,
     LastGood,
     BuiltIn,
@@ -171,6 +173,7 @@ pub enum Link {
 impl Link {
     pub fn slug(self) -> &'static str {
         match self {
+            Link::Candidate => "candidate",
             Link::Active => "active",
             Link::LastGood => "last_good",
             Link::BuiltIn => "built_in",
@@ -222,5 +225,8 @@ pub struct Decision {
     /// Digest of the scores that were given.
     #[serde(default)]
     pub scores: Option<Digest>,
+    /// Names the input where a link failed on it: what the question is about, without its time, seed, settings and state.
+    #[serde(default)]
+    pub input: Option<Digest>,
     pub ruling: Ruling,
 }

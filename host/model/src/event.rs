@@ -1,8 +1,8 @@
 //! Events: past facts in the journal. A journaled event is never changed; its shape only grows by fields with a default.
 
 use crate::decision::Decision;
-use crate::ids::{Actor, DecisionId, Millis, ModelTag, RunId, Seq, SourceId};
-use crate::policy::{PolicyDescription, PolicyKind, PolicyRef};
+use crate::ids::{Actor, DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
+use crate::policy::{Fault, PolicyDescription, PolicyKind, PolicyRef};
 use crate::promotion::{CandidateEnd, ServedSample};
 use crate::run::{AttemptToken, Run, RunReport};
 use crate::settings::Settings;
@@ -146,7 +146,23 @@ pub enum Event {
         previous: Option<PolicyRef>,
         actor: Actor,
         reason: String,
+        /// Number of the set that it was activated in; none where it was activated alone.
+        #[serde(default)]
+        set: Option<u64>,
+        /// It goes back then, unless it is confirmed before.
+        #[serde(default)]
+        confirm_by: Option<Millis>,
+        #[serde(default)]
+        state: StateHandover,
     },
+    /// What waited for a confirmation stays.
+    PolicyConfirmed {
+        kinds: Vec<PolicyKind>,
+        #[serde(default)]
+        set: Option<u64>,
+        actor: Actor,
+    },
+    /// The version before is active again, with the state that it had; the built-in where there was none before.
     PolicyRolledBack {
         kind: PolicyKind,
         generation: u32,
@@ -154,7 +170,101 @@ pub enum Event {
         from: PolicyRef,
         actor: Actor,
         reason: String,
+        /// The set that was taken back, where more than this kind went.
+        #[serde(default)]
+        set: Option<u64>,
+        /// Set by the breaker: until then `from` is activated again by force only.
+        #[serde(default)]
+        tripped_until: Option<Millis>,
     },
+    PolicyPinned {
+        kind: PolicyKind,
+        pinned: bool,
+        actor: Actor,
+        reason: String,
+    },
+    /// A version decides a share of its kind's questions beside the active one.
+    PolicyCanaryStarted {
+        description: PolicyDescription,
+        share: f64,
+        #[serde(default)]
+        state: StateHandover,
+        actor: Actor,
+        reason: String,
+    },
+    /// Comes after the activation where the version was promoted.
+    PolicyCanaryEnded {
+        kind: PolicyKind,
+        policy: PolicyRef,
+        end: PolicyCanaryEnd,
+        actor: Actor,
+        reason: String,
+        #[serde(default)]
+        tripped_until: Option<Millis>,
+    },
+    /// A version failed on one input again: it is not asked about that input any more.
+    InputQuarantined {
+        kind: PolicyKind,
+        /// Names the input: what a question is about, without its time, seed, settings and state.
+        key: Digest,
+        /// The same in words.
+        about: String,
+        policy: PolicyRef,
+        fault: Fault,
+    },
+    InputReleased {
+        kind: PolicyKind,
+        key: Digest,
+        actor: Actor,
+    },
+}
+
+/// The state that a version starts with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateHandover {
+    /// None: another policy was active before, or one that had none.
+    #[default]
+    Empty,
+    /// The bytes of the version before, as they are.
+    Carried,
+    /// What the version made of the bytes of the one before.
+    Migrated { from_version: u32, state: Vec<u8> },
+    /// What it had in its canary.
+    FromCanary,
+}
+
+impl StateHandover {
+    pub fn slug(&self) -> &'static str {
+        match self {
+            StateHandover::Empty => "empty",
+            StateHandover::Carried => "carried",
+            StateHandover::Migrated { .. } => "migrated",
+            StateHandover::FromCanary => "from_canary",
+        }
+    }
+}
+
+/// How a policy's canary ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyCanaryEnd {
+    /// It is the active version now.
+    Promoted,
+    /// Somebody ended it.
+    Withdrawn,
+    /// It failed too often.
+    Tripped,
+}
+
+impl PolicyCanaryEnd {
+    pub fn slug(self) -> &'static str {
+        match self {
+            PolicyCanaryEnd::Promoted => "promoted",
+            PolicyCanaryEnd::Withdrawn => "withdrawn",
+            PolicyCanaryEnd::Tripped => "tripped",
+        }
+    }
 }
 
 /// The stage a candidate moves to.
@@ -207,7 +317,13 @@ impl Event {
             Event::ModelRolledBack { .. } => "model_rolled_back",
             Event::ModelsRetired { .. } => "models_retired",
             Event::PolicyActivated { .. } => "policy_activated",
+            Event::PolicyConfirmed { .. } => "policy_confirmed",
             Event::PolicyRolledBack { .. } => "policy_rolled_back",
+            Event::PolicyPinned { .. } => "policy_pinned",
+            Event::PolicyCanaryStarted { .. } => "policy_canary_started",
+            Event::PolicyCanaryEnded { .. } => "policy_canary_ended",
+            Event::InputQuarantined { .. } => "input_quarantined",
+            Event::InputReleased { .. } => "input_released",
         }
     }
 }

@@ -60,6 +60,11 @@ impl fmt::Display for ModelTag {
 pub struct Actor(pub String);
 
 impl Actor {
+    /// Takes a version out of service that fails again and again.
+    pub const BREAKER: &str = "breaker";
+    /// Takes back what nobody confirmed in time.
+    pub const CONFIRM_TIMEOUT: &str = "confirm-timeout";
+
     pub fn new(name: &str) -> Actor {
         Actor(name.to_string())
     }

@@ -14,6 +14,9 @@
 //! | window, watermark | successes counted toward the next evaluation; the total already consumed | [`promotion`] |
 //! | context, verdict, ruling | what a policy is given; what it answers; verdict, reasons, who answered and cost | [`context`], [`decision`] |
 //! | policy version, generation | immutable code and limits; what is active from one journal position to the next | [`policy`] |
+//! | set | kinds whose versions were activated as one, and may be confirmed and taken back as one | [`command::Command`] |
+//! | input, quarantine | what a question is about; the inputs that a version is not asked about any more | [`event::Event`] |
+//! | guard | what operators forbid whatever a policy says | [`settings`] |
 //! | command, event | an imperative request; a past fact in the journal | [`command`], [`event`] |
 //! | want | what should be true outside; the runner makes it so | [`wants`] |
 //!

@@ -154,6 +154,25 @@ pub struct PolicyDescription {
     pub code_bytes: u64,
 }
 
+impl PolicyDescription {
+    /// The fallback of a kind, where a rollback has nothing else to go back to.
+    pub fn built_in(kind: PolicyKind) -> PolicyDescription {
+        PolicyDescription {
+            policy: PolicyRef::built_in(kind),
+            kind,
+            summary: "The host's own fallback.".into(),
+            settings_schema: Vec::new(),
+            settings: Vec::new(),
+            limits: PolicyLimits::default(),
+            state_version: 0,
+            code_bytes: 0,
+        }
+    }
+}
+
+/// Most bytes of state that a policy may keep.
+pub const STATE_BYTES_MAX: usize = 64 << 10;
+
 /// Why a link of the fallback chain did not answer. A guest's fault is never called an internal error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -168,6 +187,10 @@ pub enum FaultClass {
     RefusedImport,
     /// The policy itself said that it could not decide; in a script by `throw`.
     Declined,
+    /// It proposed what a guard of the operators forbids.
+    Guard,
+    /// It was not asked, since it has failed on this very input before.
+    Quarantined,
     /// Our own failure, or the version is not loaded.
     HostFault,
 }
@@ -182,6 +205,8 @@ impl FaultClass {
             FaultClass::InvalidOutput => "invalid_output",
             FaultClass::RefusedImport => "refused_import",
             FaultClass::Declined => "declined",
+            FaultClass::Guard => "guard",
+            FaultClass::Quarantined => "quarantined",
             FaultClass::HostFault => "host_fault",
         }
     }

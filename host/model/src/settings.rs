@@ -50,6 +50,10 @@ pub struct Settings {
     /// Largest tolerated rise of the share of failed requests, and of the mean latency.
     pub guard_error_rise: f64,
     pub guard_latency_rise_ms: f64,
+    /// No gate may advance a candidate whose mean loss on any host is above the baseline's by more; none is no guard.
+    pub guard_host_loss_max: Option<f64>,
+    /// No selection may bring a host above so many runs under way; 0 is no guard.
+    pub guard_runs_per_host_max: u32,
     /// Models kept besides those in use.
     pub keep_models: u32,
 }
@@ -79,6 +83,8 @@ impl Default for Settings {
             watch_pairs_max: 100,
             guard_error_rise: 0.02,
             guard_latency_rise_ms: 250.0,
+            guard_host_loss_max: None,
+            guard_runs_per_host_max: 0,
             keep_models: 20,
         }
     }
@@ -118,6 +124,7 @@ impl Settings {
         whole("canary_pairs_first", self.canary_pairs_first, 2, 512);
         whole("canary_pairs_max", self.canary_pairs_max, self.canary_pairs_first.max(2), 512);
         whole("watch_pairs_max", self.watch_pairs_max, self.canary_pairs_first.max(2), 512);
+        whole("guard_runs_per_host_max", self.guard_runs_per_host_max, 0, 64);
         whole("keep_models", self.keep_models, 2, 10_000);
         let mut real = |field: &str, value: f64, low: f64, high: f64| {
             if !(value >= low && value <= high) {
@@ -137,6 +144,9 @@ impl Settings {
         real("canary_share", self.canary_share, 0.01, 1.0);
         real("guard_error_rise", self.guard_error_rise, 0.0, 1.0);
         real("guard_latency_rise_ms", self.guard_latency_rise_ms, 0.0, 600_000.0);
+        if let Some(most) = self.guard_host_loss_max {
+            real("guard_host_loss_max", most, 0.0, 100.0);
+        }
         problems
     }
 }

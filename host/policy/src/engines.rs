@@ -46,6 +46,17 @@ impl Policies for Engines {
         }
     }
 
+    fn migrate(&mut self, policy: &PolicyRef, from_version: u32, state: &[u8]) -> Result<Vec<u8>, Fault> {
+        let Some(version) = self.library.version(&policy.digest) else {
+            let detail = format!("{policy} ({}) is not loaded", policy.digest.short());
+            return Err(Failure::new(FaultClass::HostFault, detail).into_fault());
+        };
+        match catch_unwind(AssertUnwindSafe(|| version.program.migrate(from_version, state))) {
+            Ok(result) => result.map_err(Failure::into_fault),
+            Err(_) => Err(Failure::new(FaultClass::HostFault, "the engine panicked while it ran this policy").into_fault()),
+        }
+    }
+
     fn fingerprint(&self, engine: EngineKind) -> String {
         match engine {
             EngineKind::Component => format!("wasmtime {WASMTIME_VERSION}"),

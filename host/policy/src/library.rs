@@ -151,6 +151,12 @@ impl Library {
         })
     }
 
+    /// What a checked version makes of another's state, on the calling thread: rehearsed on a copy before the version is
+    /// installed. The same call is made again in the turn that activates it, through [`Engines`](crate::Engines).
+    pub fn rehearse_migration(&self, checked: &Checked, from_version: u32, state: &[u8]) -> Result<Vec<u8>, Fault> {
+        guarded(|| checked.version.program.migrate(from_version, state)).map_err(Failure::into_fault)
+    }
+
     /// From now on the version can be asked.
     pub fn install(&self, checked: Checked) {
         let Checked {

@@ -16,7 +16,7 @@ pub const REASONS_MAX: usize = 32;
 pub const REASON_TEXT_BYTES_MAX: usize = 1 << 10;
 /// Any name: of a setting, reason code, feature, term or rule.
 pub const NAME_BYTES_MAX: usize = 128;
-pub const STATE_BYTES_MAX: usize = 64 << 10;
+pub use pointsman_model::policy::STATE_BYTES_MAX;
 /// Terms of a score, rules that block, suggestions and extras.
 pub const TERMS_MAX: usize = 32;
 pub const RULES_MAX: usize = 64;

@@ -131,7 +131,23 @@ impl Program {
             Err(problem) => Err(Failure::new(FaultClass::InvalidOutput, problem).costing(answer.cost)),
         }
     }
+
+    /// Runs on the calling thread, within the limits of one decision. The state has been checked for its size.
+    pub(crate) fn migrate(&self, from_version: u32, state: &[u8]) -> Result<Vec<u8>, Failure> {
+        let (migrated, cost) = match self {
+            Program::Component(program) => program.migrate(from_version, state),
+            Program::Script(program) => program.migrate(from_version, state),
+        }?;
+        if migrated.len() > STATE_BYTES_MAX {
+            let problem = format!("the migrated state has {} bytes; at most {STATE_BYTES_MAX} are kept", migrated.len());
+            return Err(Failure::new(FaultClass::InvalidOutput, problem).costing(cost));
+        }
+        Ok(migrated)
+    }
 }
+
+/// Why a version without a migration cannot take over older state.
+pub(crate) const NO_MIGRATION: &str = "it has no `migrate`, so it reads state of its own version only";
 
 /// Names code, settings and limits together. Each part is written with its length, so that no two versions share bytes.
 pub fn digest(engine: EngineKind, kind: PolicyKind, code: Digest, settings: &[Setting], limits: PolicyLimits) -> Digest {

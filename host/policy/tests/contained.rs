@@ -49,7 +49,7 @@ fn contained(library: &Library, engine: EngineKind, name: &str, code: &[u8], cla
     };
     let actor = Actor::new("test");
     told(Command::StartHost { version: "test".into() });
-    told(Command::ActivatePolicy { description, actor: actor.clone(), reason: String::new() });
+    told(Command::activate(description, actor.clone(), ""));
     for title in ["first", "second"] {
         let (body, host) = (String::new(), Some(format!("{title} host")));
         let new = NewSource { title: title.into(), body, host, lane: Lane::Queue, origin: Origin::Cli, priority: 0, params: None };

@@ -70,11 +70,7 @@ impl Installer {
         self.library.install(checked);
         loaded.insert(digest);
         let sent = self.inbox.send_blocking(
-            Command::ActivatePolicy {
-                description,
-                actor,
-                reason,
-            },
+            Command::activate(description, actor, reason),
             vec![(digest, code)],
         );
         self.sweep(&mut loaded);
@@ -85,7 +81,15 @@ impl Installer {
     pub fn roll_back(&self, kind: PolicyKind, actor: Actor, reason: String) -> Result<Reply, ApiError> {
         let reply = self
             .inbox
-            .send_blocking(Command::RollBackPolicy { kind, actor, reason }, Vec::new())?;
+            .send_blocking(
+                Command::RollBackPolicy {
+                    kind,
+                    whole_set: false,
+                    actor,
+                    reason,
+                },
+                Vec::new(),
+            )?;
         for not_loaded in self.load_recorded()? {
             tracing::warn!("{} cannot be loaded: {}", not_loaded.policy, not_loaded.reason);
         }
@@ -108,14 +112,14 @@ impl Installer {
         })
     }
 
-    /// Loads what may be asked from the journal: of each kind the active version and the last good one. A version that
+    /// Loads what may be asked from the journal: of each kind the active version, the last good one and one in canary. A version that
     /// does not load never stops the host: the chain goes on to the next link.
     pub fn load_recorded(&self) -> Result<Vec<NotLoaded>, Rejected> {
         let wanted: Vec<PolicyDescription> = self.inbox.look_blocking(|state| {
             state
                 .policies
                 .values()
-                .flat_map(|slot| slot.active.iter().chain(slot.history.last()))
+                .flat_map(|slot| slot.may_be_asked())
                 .map(|installed| installed.description.clone())
                 .collect()
         })?;
@@ -156,7 +160,7 @@ impl Installer {
             state
                 .policies
                 .values()
-                .flat_map(|slot| slot.active.iter().chain(&slot.history))
+                .flat_map(|slot| slot.remembered())
                 .map(|installed| installed.description.policy.digest)
                 .collect()
         });

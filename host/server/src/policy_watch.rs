@@ -186,7 +186,7 @@ impl Seen {
                     .activate(checked, Actor::new("file-watch"), format!("{name} was saved"))
                 {
                     Ok(Reply::Generation(generation)) => tracing::info!("{name}: {policy} is generation {generation} of {kind}"),
-                    Ok(Reply::Done | Reply::Source(_) | Reply::Run(_)) => {}
+                    Ok(Reply::Done | Reply::Source(_) | Reply::Run(_) | Reply::Generations(_)) => {}
                     Err(rejected) => {
                         tracing::warn!("{name} was not activated: {rejected}");
                         let text = format!("{name} was not activated: {rejected}");

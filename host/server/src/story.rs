@@ -275,6 +275,7 @@ impl Story {
                 previous,
                 actor,
                 reason,
+                ..
             } => {
                 let instead = previous.as_ref().map(|policy| format!(" instead of {policy}")).unwrap_or_default();
                 say(format!(
@@ -289,11 +290,64 @@ impl Story {
                 from,
                 actor,
                 reason,
+                ..
             } => {
                 say(format!(
                     "policy {kind}: {} decides again instead of {from} (generation {generation}, {}: {reason})",
                     to.policy, actor.0
                 ));
+            }
+            Event::PolicyConfirmed { kinds, actor, .. } => {
+                let kinds: Vec<&str> = kinds.iter().map(|kind| kind.slug()).collect();
+                say(format!("policy {}: confirmed ({})", kinds.join(", "), actor.0));
+            }
+            Event::PolicyPinned {
+                kind,
+                pinned,
+                actor,
+                reason,
+            } => {
+                let word = if *pinned { "pinned" } else { "no longer pinned" };
+                say(format!("policy {kind}: {word} ({}: {reason})", actor.0));
+            }
+            Event::PolicyCanaryStarted {
+                description,
+                share,
+                actor,
+                reason,
+                ..
+            } => {
+                say(format!(
+                    "policy {}: {} decides {:.0} % in canary ({}: {reason})",
+                    description.kind,
+                    description.policy,
+                    share * 100.0,
+                    actor.0
+                ));
+            }
+            Event::PolicyCanaryEnded {
+                kind,
+                policy,
+                end,
+                actor,
+                reason,
+                ..
+            } => say(format!("policy {kind}: the canary of {policy} is {} ({}: {reason})", end.slug(), actor.0)),
+            Event::InputQuarantined {
+                kind,
+                about,
+                policy,
+                fault,
+                ..
+            } => {
+                say(format!(
+                    "policy {kind}: {policy} is not asked about {about} any more; it failed again with {}: {}",
+                    fault.class.slug(),
+                    fault.detail
+                ));
+            }
+            Event::InputReleased { kind, key, actor } => {
+                say(format!("policy {kind}: policies are asked about input {} again ({})", key.short(), actor.0));
             }
             Event::TrainingStarted { actor, .. } => say(format!("training is on ({})", actor.0)),
             Event::TrainingStopped { actor, .. } => say(format!("training is off ({}); runs under way end by themselves", actor.0)),

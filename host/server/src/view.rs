@@ -151,7 +151,13 @@ impl View {
             | Event::CandidateHeld { .. }
             | Event::CandidateEnded { .. }
             | Event::ModelRolledBack { .. }
-            | Event::ModelsRetired { .. } => {}
+            | Event::ModelsRetired { .. }
+            | Event::PolicyConfirmed { .. }
+            | Event::PolicyPinned { .. }
+            | Event::PolicyCanaryStarted { .. }
+            | Event::PolicyCanaryEnded { .. }
+            | Event::InputQuarantined { .. }
+            | Event::InputReleased { .. } => {}
         }
     }
 

@@ -119,11 +119,7 @@ impl Stage {
                 let (kind, version) = two(rest)?;
                 let (name, version) = version.split_once('@').ok_or_else(|| "install KIND NAME@VERSION".to_string())?;
                 let description = Scripted::describe(name, version, policy_kind(kind)?);
-                Command::ActivatePolicy {
-                    description,
-                    actor,
-                    reason: "scripted".into(),
-                }
+                Command::activate(description, actor, "scripted")
             }
             "answer" => return self.answer(rest),
             "fault" => {
@@ -136,6 +132,7 @@ impl Stage {
                 let (kind, reason) = two(rest)?;
                 Command::RollBackPolicy {
                     kind: policy_kind(kind)?,
+                    whole_set: false,
                     actor,
                     reason: reason.into(),
                 }
@@ -190,7 +187,8 @@ impl Stage {
             Ok((reply, entries)) => {
                 self.write_entries(&entries);
                 match reply {
-                    Reply::Done | Reply::Run(_) | Reply::Source(_) | Reply::Generation(_) if !entries.is_empty() => {}
+                    Reply::Done | Reply::Run(_) | Reply::Source(_) | Reply::Generation(_) | Reply::Generations(_)
+                        if !entries.is_empty() => {}
                     reply => {
                         let _ = writeln!(self.out, "    nothing changes ({reply:?})");
                     }

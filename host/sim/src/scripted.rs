@@ -13,6 +13,9 @@ pub struct Scripted {
     answers: BTreeMap<String, VecDeque<Result<Answer, Fault>>>,
     /// Contexts that were asked, latest last.
     pub asked: Vec<(String, Context)>,
+    migrated: BTreeMap<String, VecDeque<Result<Vec<u8>, Fault>>>,
+    /// Versions that were asked for a migration, from which version of which state, latest last.
+    pub migrations: Vec<(String, u32, Vec<u8>)>,
 }
 
 impl Scripted {
@@ -67,6 +70,11 @@ impl Scripted {
         );
     }
 
+    /// What the next migration of a policy answers.
+    pub fn migrate_to(&mut self, name: &str, outcome: Result<Vec<u8>, Fault>) {
+        self.migrated.entry(name.to_string()).or_default().push_back(outcome);
+    }
+
     fn push(&mut self, name: &str, outcome: Result<Answer, Fault>) {
         self.answers.entry(name.to_string()).or_default().push_back(outcome);
     }
@@ -80,6 +88,18 @@ impl Policies for Scripted {
             Err(Fault {
                 class: FaultClass::Trap,
                 detail: "the script has no more answers".into(),
+                cost: Cost::default(),
+            })
+        })
+    }
+
+    fn migrate(&mut self, policy: &PolicyRef, from_version: u32, state: &[u8]) -> Result<Vec<u8>, Fault> {
+        self.migrations.push((policy.to_string(), from_version, state.to_vec()));
+        let written = self.migrated.get_mut(&policy.name).and_then(VecDeque::pop_front);
+        written.unwrap_or_else(|| {
+            Err(Fault {
+                class: FaultClass::Declined,
+                detail: "the script has no migration".into(),
                 cost: Cost::default(),
             })
         })

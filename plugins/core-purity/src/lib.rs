@@ -19,6 +19,11 @@ impl Policies for Silent {
         Err(Fault { class: FaultClass::HostFault, detail, cost: Cost::default() })
     }
 
+    fn migrate(&mut self, _: &PolicyRef, from_version: u32, _: &[u8]) -> Result<Vec<u8>, Fault> {
+        let detail = format!("nobody reads state of version {from_version} here");
+        Err(Fault { class: FaultClass::HostFault, detail, cost: Cost::default() })
+    }
+
     fn fingerprint(&self, engine: EngineKind) -> String {
         engine.slug().to_string()
     }

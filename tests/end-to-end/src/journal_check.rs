@@ -67,6 +67,7 @@ struct Walk {
     /// Versions by kind: the active one, and those before it.
     active: BTreeMap<PolicyKind, (u32, PolicyRef)>,
     history: BTreeMap<PolicyKind, Vec<PolicyRef>>,
+    canaries: BTreeMap<PolicyKind, PolicyRef>,
     planned: BTreeMap<RunId, Option<SourceId>>,
     finished: BTreeSet<RunId>,
     attempts: BTreeMap<SourceId, u32>,
@@ -92,6 +93,7 @@ impl Walk {
                 ensure!(decision.generation == active.map_or(0, |(generation, _)| *generation), "it names generation {}", decision.generation);
                 let before = self.history.get(&decision.kind).and_then(|history| history.last());
                 let by_link = |link: Link| match link {
+                    Link::Candidate => self.canaries.get(&decision.kind).cloned(),
                     Link::Active => active.map(|(_, policy)| policy.clone()),
                     Link::LastGood => before.cloned(),
                     Link::BuiltIn => Some(PolicyRef::built_in(decision.kind)),
@@ -106,14 +108,22 @@ impl Walk {
             Event::PolicyActivated { generation, description, .. } => {
                 let before = self.active.insert(description.kind, (*generation, description.policy.clone()));
                 ensure!(*generation == before.as_ref().map_or(0, |(generation, _)| *generation) + 1, "generation {generation} has a gap");
-                if let Some((_, before)) = before {
+                let before = before.map(|(_, before)| before).filter(|before| *before != PolicyRef::built_in(description.kind));
+                if let Some(before) = before {
                     self.history.entry(description.kind).or_default().push(before);
                     findings.swaps += 1;
                 }
             }
+            Event::PolicyCanaryStarted { description, .. } => {
+                self.canaries.insert(description.kind, description.policy.clone());
+            }
+            Event::PolicyCanaryEnded { kind, policy, .. } => {
+                ensure!(self.canaries.remove(kind).as_ref() == Some(policy), "{policy} ends a canary that is another's");
+            }
             Event::PolicyRolledBack { kind, generation, to, .. } => {
                 let restored = self.history.entry(*kind).or_default().pop();
-                ensure!(restored.as_ref() == Some(&to.policy), "a rollback brings back {}", to.policy);
+                let restored = restored.unwrap_or_else(|| PolicyRef::built_in(*kind));
+                ensure!(restored == to.policy, "a rollback brings back {}", to.policy);
                 self.active.insert(*kind, (*generation, to.policy.clone()));
                 findings.swaps += 1;
             }

@@ -2,6 +2,7 @@
 
 use super::Turn;
 use super::selection::seconds;
+use crate::input::StickyKey;
 use crate::state::State;
 use pointsman_model::Millis;
 use pointsman_model::context::{Context, CurriculumContext, Skill};
@@ -49,7 +50,9 @@ impl Turn<'_> {
             hosts,
         };
         let hosts = context.hosts.clone();
-        let decision = self.decide(Subject::Curriculum, Context::Curriculum(context));
+        // Nothing about it comes back in the same shape, so each question is drawn anew.
+        let sticky = StickyKey::Turn(self.state.next.decision + 1);
+        let decision = self.decide(Subject::Curriculum, sticky, Context::Curriculum(context));
         match &decision.ruling.verdict {
             Verdict::Curriculum(CurriculumVerdict::Plant(seeds)) => {
                 for seed in seeds {

@@ -1,9 +1,8 @@
-//! What operators ask for: sources, training, settings, policies.
+//! What operators ask for: sources, training, settings.
 
 use super::{Turn, conflict, invalid, not_found};
 use crate::coordinator::{Refusal, Reply};
 use pointsman_model::event::Event;
-use pointsman_model::policy::{PolicyDescription, PolicyKind};
 use pointsman_model::settings::{LEARNING_RATE_MAX, LEARNING_RATE_MIN, REPLAY_SHARE_MAX, STEPS_MAX, STEPS_MIN, SettingProblem, Settings};
 use pointsman_model::source::{NewSource, SourceStage};
 use pointsman_model::{Actor, RunId, SourceId};
@@ -112,48 +111,6 @@ impl Turn<'_> {
         }
         Ok(Reply::Done)
     }
-
-    pub(super) fn activate_policy(&mut self, description: PolicyDescription, actor: Actor, reason: String) -> Result<Reply, Refusal> {
-        let reason = checked_reason(reason)?;
-        let slot = self.state.slot(description.kind);
-        let active = slot.and_then(|slot| slot.active.as_ref());
-        if active.is_some_and(|active| active.description.policy.digest == description.policy.digest) {
-            return Ok(Reply::Generation(slot.map_or(0, |slot| slot.generation)));
-        }
-        let generation = slot.map_or(0, |slot| slot.generation) + 1;
-        let previous = active.map(|active| active.description.policy.clone());
-        self.emit(Event::PolicyActivated {
-            generation,
-            description,
-            previous,
-            actor,
-            reason,
-        });
-        Ok(Reply::Generation(generation))
-    }
-
-    pub(super) fn roll_back_policy(&mut self, kind: PolicyKind, actor: Actor, reason: String) -> Result<Reply, Refusal> {
-        let reason = checked_reason(reason)?;
-        let slot = self.state.slot(kind);
-        let target = slot.and_then(|slot| Some((slot.generation, slot.active.as_ref()?, slot.history.last()?)));
-        let Some((generation, active, to)) = target else {
-            return Err(conflict(
-                "nothing_to_roll_back_to",
-                format!("{kind} has had no version before the active one"),
-            )
-            .fix("pointsman policy activate FILE"));
-        };
-        let event = Event::PolicyRolledBack {
-            kind,
-            generation: generation + 1,
-            to: to.description.clone(),
-            from: active.description.policy.clone(),
-            actor,
-            reason,
-        };
-        self.emit(event);
-        Ok(Reply::Generation(generation + 1))
-    }
 }
 
 fn source_problems(new: &NewSource) -> Vec<SettingProblem> {
@@ -202,7 +159,7 @@ fn source_problems(new: &NewSource) -> Vec<SettingProblem> {
     problems
 }
 
-fn checked_reason(reason: String) -> Result<String, Refusal> {
+pub(super) fn checked_reason(reason: String) -> Result<String, Refusal> {
     let reason = reason.trim().to_string();
     if reason.len() > REASON_BYTES_MAX {
         return Err(invalid(

@@ -2,6 +2,7 @@
 
 use super::{Turn, conflict, not_found};
 use crate::coordinator::{Refusal, Reply};
+use crate::input::StickyKey;
 use crate::state::gate_stage;
 use pointsman_model::context::{Context, GateContext, GatePair, GateStage, Guardrail};
 use pointsman_model::decision::{Decision, GateVerdict, Subject, Verdict};
@@ -109,7 +110,8 @@ impl Turn<'_> {
     fn judge(&mut self, stage: GateStage) {
         let Some(context) = self.gate_context(stage) else { return };
         let candidate = ModelTag(context.candidate.clone());
-        let decision = self.decide(Subject::Candidate(candidate.clone()), Context::Gate(context));
+        let sticky = StickyKey::Candidate(context.candidate.clone());
+        let decision = self.decide(Subject::Candidate(candidate.clone()), sticky, Context::Gate(context));
         let by = StageBy::Decision(decision.id);
         match &decision.ruling.verdict {
             Verdict::Gate(GateVerdict::Advance) => self.advance(stage, by),

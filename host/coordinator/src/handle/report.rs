@@ -2,6 +2,7 @@
 
 use super::{Turn, conflict};
 use crate::coordinator::{Refusal, Reply};
+use crate::input::StickyKey;
 use crate::state::error_digest;
 use pointsman_model::context::{Context, RetryContext};
 use pointsman_model::decision::{RetryVerdict, Subject, Verdict};
@@ -112,7 +113,11 @@ impl Turn<'_> {
             host_successes: host.map_or(0, |host| host.successes),
             host_failures: host.map_or(0, |host| host.failures),
         };
-        let decision = self.decide(Subject::Run(token.run), Context::Retry(context));
+        let sticky = match &source.campaign {
+            Some(campaign) => StickyKey::Campaign(campaign.campaign.clone()),
+            None => StickyKey::Source(source.id.0),
+        };
+        let decision = self.decide(Subject::Run(token.run), sticky, Context::Retry(context));
         let (id, source) = (decision.id, source.id);
         let reason = || {
             decision

@@ -1,6 +1,8 @@
 //! What runs next.
 
 use super::Turn;
+use crate::guards::Guards;
+use crate::input::StickyKey;
 use crate::state::State;
 use pointsman_model::context::{Context, HostLoad, SelectionContext, SourceCandidate};
 use pointsman_model::decision::{SelectionVerdict, Subject, Verdict};
@@ -21,7 +23,8 @@ impl Turn<'_> {
         // Each round plans at least one run or ends the loop, and slots are few.
         while self.state.active.is_some() && self.state.training_free() > 0 && !self.selection_idle() {
             let Some((context, ids)) = self.selection_context() else { return };
-            let decision = self.decide(Subject::Selection, Context::Selection(context));
+            let sticky = sticky_key(&context);
+            let decision = self.decide(Subject::Selection, sticky, Context::Selection(context));
             match &decision.ruling.verdict {
                 Verdict::Selection(SelectionVerdict::Pick(picks)) => {
                     for pick in picks {
@@ -44,7 +47,9 @@ impl Turn<'_> {
     fn selection_context(&self) -> Option<(SelectionContext, Vec<SourceId>)> {
         let state = &*self.state;
         let cap = state.settings.same_host_cap;
-        let room = |host: &str| host.is_empty() || state.index.running_of_host(host) < cap;
+        // A host at the guard's bound is not offered: a policy that picked it would only be refused.
+        let room_of_host = Guards::of(&state.settings).runs_per_host().map_or(cap, |guard| guard.min(cap));
+        let room = |host: &str| host.is_empty() || state.index.running_of_host(host) < room_of_host;
         let mut ids = Vec::new();
         let mut left_out = 0;
         for lane in [Lane::Queue, Lane::Curriculum] {
@@ -134,6 +139,15 @@ impl Turn<'_> {
         };
         let (title, attempt) = (source.title.clone(), source.attempts + 1);
         self.plan_run(RunClass::Training, title, attempt, work, base, Some(decision));
+    }
+}
+
+/// The host that holds the lock, or else the oldest source: while it waits, its question stays on one side of a canary.
+fn sticky_key(context: &SelectionContext) -> StickyKey {
+    let locked = context.lock.and_then(|host| context.hosts.get(host as usize));
+    match locked {
+        Some(host) => StickyKey::Host(host.clone()),
+        None => StickyKey::Source(context.candidates.iter().map(|candidate| candidate.id).min().unwrap_or(0)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Facts change the state here and nowhere else. Nothing is decided and nothing can fail: an event that names
 //! something unknown changes nothing, since a journal is read as it is.
 
+use super::policies::Entered;
 use super::*;
 use pointsman_model::context::GateStage;
 use pointsman_model::decision::{CurriculumVerdict, Decision, Link, SelectionVerdict, Verdict};
@@ -214,48 +215,87 @@ impl State {
                 previous: _,
                 actor,
                 reason,
+                set,
+                confirm_by,
+                state,
             } => {
-                let slot = self.policies.entry(description.kind).or_default();
-                slot.generation = *generation;
-                let replaced = slot.active.replace(Installed {
-                    description: description.clone(),
-                    activated_at: at,
-                    actor: actor.0.clone(),
-                    reason: reason.clone(),
-                    state: Vec::new(),
-                    decisions: 0,
-                    faults: 0,
-                    faults_in_a_row: 0,
-                });
-                if let Some(replaced) = replaced {
-                    self.totals.swaps += 1;
-                    slot.history.push(replaced);
-                    if slot.history.len() > POLICY_HISTORY_MAX {
-                        slot.history.remove(0);
-                    }
-                }
-                self.forget_idle(description.kind);
+                let entered = Entered {
+                    description,
+                    actor: &actor.0,
+                    reason,
+                    set: *set,
+                    confirm_by: *confirm_by,
+                };
+                self.apply_policy_activated(at, *generation, entered, state);
             }
+            Event::PolicyConfirmed { kinds, set: _, actor: _ } => self.apply_policies_confirmed(kinds),
             Event::PolicyRolledBack {
                 kind,
                 generation,
                 to: _,
-                from: _,
+                from,
+                actor,
+                reason,
+                set: _,
+                tripped_until,
+            } => {
+                let trip = tripped_until.map(|until| (from, until));
+                self.apply_policy_rolled_back(at, *kind, *generation, &actor.0, reason, trip);
+            }
+            Event::PolicyPinned {
+                kind,
+                pinned,
                 actor,
                 reason,
             } => {
-                let slot = self.policies.entry(*kind).or_default();
-                slot.generation = *generation;
-                if let Some(mut restored) = slot.history.pop() {
-                    restored.activated_at = at;
-                    restored.actor = actor.0.clone();
-                    restored.reason = reason.clone();
-                    restored.faults_in_a_row = 0;
-                    slot.active = Some(restored);
-                    self.totals.swaps += 1;
-                }
-                self.forget_idle(*kind);
+                let pin = Pin {
+                    since: at,
+                    actor: actor.0.clone(),
+                    reason: reason.clone(),
+                };
+                self.policies.entry(*kind).or_default().pin = pinned.then_some(pin);
             }
+            Event::PolicyCanaryStarted {
+                description,
+                share,
+                state,
+                actor,
+                reason,
+            } => {
+                let entered = Entered {
+                    description,
+                    actor: &actor.0,
+                    reason,
+                    set: None,
+                    confirm_by: None,
+                };
+                self.apply_policy_canary_started(at, *share, entered, state);
+            }
+            Event::PolicyCanaryEnded {
+                kind,
+                policy,
+                end: _,
+                actor: _,
+                reason,
+                tripped_until,
+            } => self.apply_policy_canary_ended(at, *kind, policy, reason, *tripped_until),
+            Event::InputQuarantined {
+                kind,
+                key,
+                about,
+                policy,
+                fault,
+            } => {
+                let quarantine = Quarantine {
+                    at,
+                    about: about.clone(),
+                    policy: policy.clone(),
+                    class: fault.class,
+                    detail: fault.detail.clone(),
+                };
+                self.apply_input_quarantined(*kind, key, quarantine);
+            }
+            Event::InputReleased { kind, key, actor: _ } => self.apply_input_released(*kind, key),
         }
     }
 
@@ -266,26 +306,7 @@ impl State {
         if ruling.link == Link::BuiltIn && !ruling.declined.is_empty() || ruling.link == Link::LastGood {
             self.totals.fallbacks += 1;
         }
-        if let Some(slot) = self.policies.get_mut(&decision.kind) {
-            let active_failed = ruling.declined.iter().any(|declined| declined.link == Link::Active);
-            if let Some(active) = &mut slot.active {
-                if active_failed {
-                    active.faults += 1;
-                    active.faults_in_a_row += 1;
-                } else if ruling.link == Link::Active {
-                    active.decisions += 1;
-                    active.faults_in_a_row = 0;
-                    if let Some(state) = &ruling.advice.state {
-                        active.state = state.clone();
-                    }
-                }
-            }
-            if ruling.link == Link::LastGood
-                && let (Some(last), Some(state)) = (slot.history.last_mut(), &ruling.advice.state)
-            {
-                last.state = state.clone();
-            }
-        }
+        self.apply_policy_ruling(at, decision.kind, decision.input, ruling);
         match &ruling.verdict {
             Verdict::Selection(SelectionVerdict::Idle) => self.selection_idle_since = Some(at),
             Verdict::Selection(SelectionVerdict::Pick(_)) | Verdict::Retry(_) => {}
@@ -527,7 +548,7 @@ impl State {
         }
     }
 
-    fn forget_idle(&mut self, kind: PolicyKind) {
+    pub(super) fn forget_idle(&mut self, kind: PolicyKind) {
         match kind {
             PolicyKind::SourceSelection => self.selection_idle_since = None,
             PolicyKind::Curriculum => self.curriculum_asked_at = None,

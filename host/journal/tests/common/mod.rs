@@ -250,6 +250,7 @@ pub fn decided(id: u64, kind: PolicyKind, subject: Subject, mut ruling: Ruling, 
         generation: 1,
         context: context.digest,
         scores: scores.as_ref().map(|scores| scores.digest),
+        input: None,
         ruling,
     };
     Emitted {

@@ -15,6 +15,15 @@ pub mod retry {
 
 pub use retry::pointsman::policy::{log, types};
 
+/// Beside the world of a kind, where a policy can read older state.
+#[allow(missing_debug_implementations, unreachable_pub, unused_variables)]
+pub mod migration {
+    wasmtime::component::bindgen!({
+        path: "../../wit/policy-0.1.0",
+        world: "state-migration",
+    });
+}
+
 #[allow(missing_debug_implementations, unreachable_pub, unused_variables)]
 pub mod selection {
     wasmtime::component::bindgen!({

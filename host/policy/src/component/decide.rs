@@ -1,4 +1,4 @@
-//! The three calls of the contract, each in a fresh instance.
+//! The calls of the contract, each in a fresh instance.
 
 use super::bindings::types::{self, PolicyError};
 use super::bindings::{curriculum, gate, retry, selection};
@@ -92,6 +92,19 @@ impl Program {
     pub(crate) fn decide(&self, context: &Context) -> Result<Answer, Failure> {
         let ((verdict, advice), cost) = self.call(|store, instance| self.decide_in(store, instance, context))?;
         Ok(Answer { verdict, advice, cost })
+    }
+
+    /// State of an older version as this one reads it, and what that took.
+    pub(crate) fn migrate(&self, from_version: u32, state: &[u8]) -> Result<(Vec<u8>, Cost), Failure> {
+        let Some(export) = &self.linked.migrate else {
+            return Err(Failure::new(FaultClass::Declined, crate::version::NO_MIGRATION));
+        };
+        self.call(|store, instance| {
+            type Answered = (Result<Vec<u8>, String>,);
+            let migrate = instance.get_typed_func::<(u32, &[u8]), Answered>(&mut *store, export)?;
+            let (migrated,) = migrate.call(store, (from_version, state))?;
+            Ok(migrated.map_err(PolicyError::BadState))
+        })
     }
 
     fn decide_in(

@@ -1,6 +1,6 @@
 //! The one import, and the exports with their types: all checked when a policy is loaded, none at its first call.
 
-use super::bindings::{curriculum, gate, log, retry, selection};
+use super::bindings::{curriculum, gate, log, migration, retry, selection};
 use super::call::Call;
 use super::engine::engine;
 use crate::problem::{PolicyProblem, ProblemCode, Stage};
@@ -14,6 +14,8 @@ pub(super) struct Linked {
     pub(super) describe: ComponentExportIndex,
     pub(super) check_settings: ComponentExportIndex,
     pub(super) decide: ComponentExportIndex,
+    /// Only where it can read the state of older versions.
+    pub(super) migrate: Option<ComponentExportIndex>,
 }
 
 pub(super) fn link(file: &str, component: &Component) -> Result<Linked, PolicyProblem> {
@@ -40,12 +42,20 @@ pub(super) fn link(file: &str, component: &Component) -> Result<Linked, PolicyPr
         )
         .fix("build against wit/policy-0.1.0, the contract that this host supports")
     })?;
+    let migrate = component.get_export_index(None, "migrate");
+    if migrate.is_some() {
+        migration::StateMigrationPre::new(pre.clone()).map_err(|error| {
+            refuse(ProblemCode::WrongExports, format!("its export `migrate` has another type: {error:#}"))
+                .fix("export the world state-migration of pointsman:policy@0.1, or no `migrate`")
+        })?;
+    }
     Ok(Linked {
         pre,
         kind,
         describe,
         check_settings,
         decide,
+        migrate,
     })
 }
 

@@ -7,7 +7,7 @@
 //! | `compile`, `cache` | from bytes to machine code, kept on disk under a key of our own |
 //! | `link` | the one import, and the exports with their types |
 //! | `call` | a fresh store per call with every limit armed before the first instruction |
-//! | `decide` | the three calls of the contract |
+//! | `decide` | the calls of the contract |
 //! | `convert` | the model's words to the generated types and back |
 //! | `fault` | what an error of the engine means |
 

@@ -12,13 +12,21 @@ use rhai::{Array, Dynamic, ImmutableString, Map};
 
 type Read<T> = Result<T, String>;
 
-/// `check_settings` may return a list or nothing; the other functions return a map.
+/// `check_settings` may return a list or nothing, `migrate` any value; the other functions return a map.
 pub(super) fn as_result_map(function: &str, value: Dynamic) -> Read<Map> {
     if function == "check_settings" {
         let list = if value.is_unit() { Dynamic::from(Array::new()) } else { value };
         return Ok(Map::from([("objections".into(), list)]));
     }
+    // A state may be any value.
+    if function == "migrate" {
+        return Ok(Map::from([("state".into(), value)]));
+    }
     map(value, "the result")
+}
+
+pub(super) fn migrated(mut value: Map) -> Read<Vec<u8>> {
+    state(value.remove("state").unwrap_or_default(), "the state")
 }
 
 pub(super) fn told(value: Map) -> Read<Told> {

@@ -388,7 +388,7 @@ pub(super) fn settings(settings: &[Setting]) -> Map {
 }
 
 /// A script's state is whatever value it returned, kept as JSON; `()` at first.
-fn state_value(state: &[u8]) -> Result<Dynamic, String> {
+pub(super) fn state_value(state: &[u8]) -> Result<Dynamic, String> {
     if state.is_empty() {
         return Ok(Dynamic::UNIT);
     }

@@ -44,15 +44,19 @@ pub(super) fn check(file: &str, ast: &AST) -> Result<Properties, PolicyProblem> 
         read: Vec::new(),
         made: BTreeSet::new(),
     };
+    // `migrate` reads what an older version of the script made.
+    let reading = ast.clone_functions_only_filtered(|_, _, _, name, _| name != "migrate");
+    reading.walk(&mut |path: &[ASTNode<'_>]| {
+        if let Some(ASTNode::Expr(Expr::Property(property, at))) = path.last() {
+            properties.read.push((property.2.to_string(), *at));
+        }
+        true
+    });
     let mut unknown: Option<(String, Position)> = None;
     ast.walk(&mut |path: &[ASTNode<'_>]| {
         let called = match path.last() {
             Some(ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at))) => Some((call, *at)),
             Some(ASTNode::Stmt(Stmt::FnCall(call, at))) => Some((call, *at)),
-            Some(ASTNode::Expr(Expr::Property(property, at))) => {
-                properties.read.push((property.2.to_string(), *at));
-                None
-            }
             Some(ASTNode::Expr(Expr::Map(entries, _))) => {
                 properties.made.extend(entries.0.iter().map(|(name, _)| name.name.to_string()));
                 None

@@ -3,6 +3,8 @@
 //! A script defines `fn describe()`, which returns a map (`name`, `version`, `kind`, `summary`, `settings`,
 //! `state_version`, `limits`), `fn decide(ctx)`, which returns `#{ verdict, reasons, scores, distribution, state,
 //! suggestions, extras }`, and if it likes `fn check_settings(settings)`, which returns a list of `#{ name, problem }`.
+//! A script whose
+//! `state_version` was raised may define `fn migrate(from_version, state)`, which returns the new state.
 //! `throw` in `decide` declines: the next link of the fallback chain is asked.
 //!
 //! The interpreter is a raw engine with a function set of our own in which each call is bounded, with every limit set,
@@ -45,6 +47,7 @@ pub(crate) struct Program {
     /// Properties and their places, for the lint that follows `describe`.
     properties: lint::Properties,
     checks_settings: bool,
+    migrates: bool,
     policy: Arc<str>,
     limits: PolicyLimits,
 }
@@ -64,12 +67,16 @@ pub(crate) fn load(file: &str, code: &[u8], limits: PolicyLimits) -> Result<Prog
         .map_err(|error| fault::of_parse_error(file, source, &error))?;
     let properties = lint::check(file, &ast)?;
     let checks_settings = ast.iter_functions().any(|function| function.name == "check_settings");
+    let migrates = ast
+        .iter_functions()
+        .any(|function| function.name == "migrate" && function.params.len() == 2);
     let ast = engine.optimize_ast(&Scope::new(), ast, OptimizationLevel::Simple);
     Ok(Program {
         engine,
         ast,
         properties,
         checks_settings,
+        migrates,
         policy: "unnamed".into(),
         limits,
     })
@@ -105,6 +112,18 @@ impl Program {
         let (verdict, advice) =
             answer::decision(kind, decision).map_err(|problem| Failure::new(FaultClass::InvalidOutput, problem).costing(cost))?;
         Ok(Answer { verdict, advice, cost })
+    }
+
+    /// State of an older version as this one reads it, and what that took.
+    pub(crate) fn migrate(&self, from_version: u32, state: &[u8]) -> Result<(Vec<u8>, Cost), Failure> {
+        if !self.migrates {
+            return Err(Failure::new(FaultClass::Declined, crate::version::NO_MIGRATION));
+        }
+        let state = context::state_value(state)
+            .map_err(|problem| Failure::new(FaultClass::Declined, format!("the older state cannot be read: {problem}")))?;
+        let (migrated, cost) = self.call("migrate", (i64::from(from_version), state))?;
+        let migrated = answer::migrated(migrated).map_err(|problem| invalid("migrate", problem).costing(cost))?;
+        Ok((migrated, cost))
     }
 
     fn call(&self, function: &str, arguments: impl rhai::FuncArgs) -> Result<(Map, Cost), Failure> {

@@ -150,7 +150,7 @@ pub(super) async fn activate(State(app): State<App>, headers: HeaderMap, Body(up
             generation: Some(generation),
             ..Done::default()
         })),
-        Reply::Done | Reply::Source(_) | Reply::Run(_) => Ok(Json(Done::default())),
+        Reply::Done | Reply::Source(_) | Reply::Run(_) | Reply::Generations(_) => Ok(Json(Done::default())),
     }
 }
 
@@ -167,7 +167,7 @@ pub(super) async fn roll_back(
             generation: Some(generation),
             ..Done::default()
         })),
-        Reply::Done | Reply::Source(_) | Reply::Run(_) => Ok(Json(Done::default())),
+        Reply::Done | Reply::Source(_) | Reply::Run(_) | Reply::Generations(_) => Ok(Json(Done::default())),
     }
 }
 

@@ -132,7 +132,7 @@ pub(super) async fn submit(
                 ..Done::default()
             }),
         )),
-        Reply::Done | Reply::Generation(_) | Reply::Run(_) => Ok((StatusCode::CREATED, Json(Done::default()))),
+        Reply::Done | Reply::Generation(_) | Reply::Generations(_) | Reply::Run(_) => Ok((StatusCode::CREATED, Json(Done::default()))),
     }
 }
 

@@ -19,6 +19,7 @@ pub fn decision_row(seq: Seq, at: Millis, decision: &Decision, context: Option<&
         generation,
         context: _,
         scores: _,
+        input: _,
         ruling,
     } = decision;
     DecisionRow {

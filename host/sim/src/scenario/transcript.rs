@@ -2,7 +2,7 @@
 
 use pointsman_coordinator::State;
 use pointsman_model::decision::{Decision, Verdict};
-use pointsman_model::event::{Event, Recorded, StageBy};
+use pointsman_model::event::{Event, Recorded, StageBy, StateHandover};
 use pointsman_model::run::{RunEnd, Work};
 use pointsman_model::source::SourceStage;
 use pointsman_model::wants::{Beside, Wants};
@@ -107,12 +107,27 @@ fn detail(event: &Event) -> String {
             previous,
             actor,
             reason: _,
+            set,
+            confirm_by,
+            state,
         } => {
-            let previous = previous.as_ref().map(|previous| format!(" after {previous}")).unwrap_or_default();
-            format!(
-                "{} generation {generation} {}{previous} by {}",
-                description.kind, description.policy, actor.0
-            )
+            let mut text = format!("{} generation {generation} {}", description.kind, description.policy);
+            if let Some(previous) = previous {
+                let _ = write!(text, " after {previous}");
+            }
+            let _ = write!(text, " by {}", actor.0);
+            if let Some(set) = set {
+                let _ = write!(text, ", set {set}");
+            }
+            if let Some(by) = confirm_by {
+                let _ = write!(text, ", to be confirmed by {} s", seconds(*by));
+            }
+            text + &handover(state)
+        }
+        Event::PolicyConfirmed { kinds, set, actor } => {
+            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.slug()).collect();
+            let set = set.map(|set| format!(", set {set}")).unwrap_or_default();
+            format!("{} by {}{set}", kinds.join(" "), actor.0)
         }
         Event::PolicyRolledBack {
             kind,
@@ -121,10 +136,73 @@ fn detail(event: &Event) -> String {
             from,
             actor,
             reason,
+            set,
+            tripped_until,
         } => {
-            format!("{kind} generation {generation} {} from {from} by {}: {reason}", to.policy, actor.0)
+            let mut text = format!("{kind} generation {generation} {} from {from} by {}: {reason}", to.policy, actor.0);
+            if let Some(set) = set {
+                let _ = write!(text, ", set {set}");
+            }
+            text + &cool_down(*tripped_until)
+        }
+        Event::PolicyPinned {
+            kind,
+            pinned,
+            actor,
+            reason,
+        } => format!("{kind} {} by {}: {reason}", if *pinned { "pinned" } else { "free" }, actor.0),
+        Event::PolicyCanaryStarted {
+            description,
+            share,
+            state,
+            actor,
+            reason,
+        } => format!(
+            "{} {} for {share} by {}: {reason}{}",
+            description.kind,
+            description.policy,
+            actor.0,
+            handover(state)
+        ),
+        Event::PolicyCanaryEnded {
+            kind,
+            policy,
+            end,
+            actor,
+            reason,
+            tripped_until,
+        } => format!(
+            "{kind} {policy} {} by {}: {reason}{}",
+            end.slug(),
+            actor.0,
+            cool_down(*tripped_until)
+        ),
+        Event::InputQuarantined {
+            kind,
+            key: _,
+            about,
+            policy,
+            fault,
+        } => format!("{kind} {policy} on {about}: {} {}", fault.class.slug(), fault.detail),
+        Event::InputReleased { kind, key: _, actor } => format!("{kind} by {}", actor.0),
+    }
+}
+
+fn handover(state: &StateHandover) -> String {
+    match state {
+        StateHandover::Empty => String::new(),
+        StateHandover::Carried | StateHandover::FromCanary => format!(", state {}", state.slug()),
+        StateHandover::Migrated { from_version, state } => {
+            format!(
+                ", state migrated from version {from_version} to {:?}",
+                String::from_utf8_lossy(state)
+            )
         }
     }
+}
+
+fn cool_down(until: Option<u64>) -> String {
+    until.map(|until| format!(", out until {} s", seconds(until))).unwrap_or_default()
 }
 
 /// Seconds since the world began.
