@@ -364,7 +364,21 @@ statements! {
     InsertVersion: "INSERT INTO policy_versions (digest, name, version, kind, engine, description, first_seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
         ON CONFLICT (digest) DO NOTHING";
     InsertActivation: "INSERT OR FAIL INTO activations (seq, at, kind, generation, name, version, digest, engine, previous_name, \
-        previous_version, previous_digest, actor, reason, rolled_back) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+        previous_version, previous_digest, actor, reason, rolled_back, set_number, state, confirm_by, decisions_before) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, (SELECT coalesce(max(id), 0) FROM decisions))";
+    EndActivation: "UPDATE OR FAIL activations SET ended_at = ?2, outcome = ?3, decisions_until = (SELECT coalesce(max(id), 0) FROM decisions) \
+        WHERE kind = ?1 AND ended_at IS NULL";
+    ConfirmActivation: "UPDATE OR FAIL activations SET confirmed_at = ?2, confirmed_by = ?3 WHERE kind = ?1 AND ended_at IS NULL";
+    InsertPin: "INSERT OR FAIL INTO policy_pins (seq, at, kind, pinned, actor, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    InsertPolicyCanary: "INSERT OR FAIL INTO policy_canaries (seq, at, kind, name, version, digest, engine, share, state, actor, reason, \
+        decisions_before) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT coalesce(max(id), 0) FROM decisions))";
+    EndPolicyCanary: "UPDATE OR FAIL policy_canaries SET ended_at = ?2, end = ?3, end_actor = ?4, end_reason = ?5, \
+        decisions_until = (SELECT coalesce(max(id), 0) FROM decisions) WHERE kind = ?1 AND ended_at IS NULL";
+    InsertQuarantine: "INSERT OR FAIL INTO policy_quarantines (seq, at, kind, key, about, name, version, digest, class, detail) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    ReleaseQuarantine: "UPDATE OR FAIL policy_quarantines SET released_at = ?3, released_by = ?4 \
+        WHERE kind = ?1 AND key = ?2 AND released_at IS NULL";
+    ReleaseQuarantines: "UPDATE OR FAIL policy_quarantines SET released_at = ?2 WHERE kind = ?1 AND released_at IS NULL";
     InsertDecision: "INSERT OR FAIL INTO decisions (id, seq, at, kind, verdict, subject, generation, name, version, digest, link, engine, fuel, \
         micros, declined, reason, context_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 }

@@ -1,15 +1,16 @@
 //! Views: what each event changes in which row. The only place that writes views, and it reads nothing but the event
 //! and the rows before it, so that the views can be made anew from the events at any time.
 
+mod policies;
+
 use crate::append::{Sql, Statements};
 use crate::rows::{RoleCause, SourceStatus};
 use crate::words::Word;
 use pointsman_model::decision::{Decision, Ruling, Subject};
 use pointsman_model::event::{CandidateStep, Event, StageBy};
-use pointsman_model::policy::{PolicyDescription, PolicyRef};
 use pointsman_model::run::{AttemptToken, Completion, Failure, ModelFile, Run, RunEnd, RunReport, Work};
 use pointsman_model::source::NewSource;
-use pointsman_model::{Actor, DecisionId, Millis, ModelTag, Seq, SourceId};
+use pointsman_model::{DecisionId, Millis, ModelTag, Seq, SourceId};
 use rusqlite::params;
 
 /// Writes what follows from one event.
@@ -25,13 +26,7 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
         | Event::SettingsChanged { .. }
         | Event::WindowPassed { .. }
         | Event::CandidateServed { .. }
-        | Event::MorePairsWanted { .. }
-        | Event::PolicyConfirmed { .. }
-        | Event::PolicyPinned { .. }
-        | Event::PolicyCanaryStarted { .. }
-        | Event::PolicyCanaryEnded { .. }
-        | Event::InputQuarantined { .. }
-        | Event::InputReleased { .. } => 1,
+        | Event::MorePairsWanted { .. } => 1,
 
         Event::SourceQueued { source, new, decision } => queue_source(statements, at, *source, new, *decision)?,
         Event::SourceEnabled { source, actor: _ } => statements.run(Sql::EnableSource, params![source.0 as i64])?,
@@ -107,46 +102,14 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
             statements.run(Sql::EndCandidate, params![candidate.0, at, end.word(), reason, actor, decision])?
         }
 
-        Event::PolicyActivated {
-            generation,
-            description,
-            previous,
-            actor,
-            reason,
-            set: _,
-            confirm_by: _,
-            state: _,
-        } => {
-            let change = PolicyChange {
-                generation: *generation,
-                description,
-                previous: previous.as_ref(),
-                actor,
-                reason,
-                rolled_back: false,
-            };
-            activate(statements, seq, at, change)?
-        }
-        Event::PolicyRolledBack {
-            kind: _,
-            generation,
-            to,
-            from,
-            actor,
-            reason,
-            set: _,
-            tripped_until: _,
-        } => {
-            let change = PolicyChange {
-                generation: *generation,
-                description: to,
-                previous: Some(from),
-                actor,
-                reason,
-                rolled_back: true,
-            };
-            activate(statements, seq, at, change)?
-        }
+        Event::PolicyActivated { .. }
+        | Event::PolicyConfirmed { .. }
+        | Event::PolicyRolledBack { .. }
+        | Event::PolicyPinned { .. }
+        | Event::PolicyCanaryStarted { .. }
+        | Event::PolicyCanaryEnded { .. }
+        | Event::InputQuarantined { .. }
+        | Event::InputReleased { .. } => policies::fold(statements, seq, at, event)?,
         Event::Decided(decision) => record_decision(statements, seq, at, decision)?,
     };
     if changed == 0 {
@@ -374,54 +337,6 @@ fn stage_after(step: CandidateStep) -> &'static str {
         CandidateStep::Canary => "canary",
         CandidateStep::Watch => "watching",
     }
-}
-
-struct PolicyChange<'e> {
-    generation: u32,
-    description: &'e PolicyDescription,
-    previous: Option<&'e PolicyRef>,
-    actor: &'e Actor,
-    reason: &'e str,
-    rolled_back: bool,
-}
-
-fn activate(statements: &mut Statements<'_>, seq: i64, at: i64, change: PolicyChange<'_>) -> rusqlite::Result<usize> {
-    let PolicyChange {
-        generation,
-        description,
-        previous,
-        actor,
-        reason,
-        rolled_back,
-    } = change;
-    let PolicyRef {
-        name,
-        version,
-        digest,
-        engine,
-    } = &description.policy;
-    let kind = description.kind.word();
-    let whole = serde_json::to_string(description).expect("a description was just written as part of its event");
-    statements.run(Sql::InsertVersion, params![digest.0, name, version, kind, engine.word(), whole, at])?;
-    statements.run(
-        Sql::InsertActivation,
-        params![
-            seq,
-            at,
-            kind,
-            generation,
-            name,
-            version,
-            digest.0,
-            engine.word(),
-            previous.map(|policy| &policy.name),
-            previous.map(|policy| &policy.version),
-            previous.map(|policy| policy.digest.0),
-            actor.0,
-            reason,
-            rolled_back,
-        ],
-    )
 }
 
 fn record_decision(statements: &mut Statements<'_>, seq: i64, at: i64, decision: &Decision) -> rusqlite::Result<usize> {

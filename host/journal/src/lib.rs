@@ -38,10 +38,10 @@ mod words;
 pub use append::{AppendError, PolicyCode};
 pub use checkpoint::{CheckpointOptions, Checkpoints};
 pub use open::{Journal, OpenError, OpenOptions};
-pub use reader::{Counts, DecisionFilter, LIMIT_MAX, ModelFilter, ReadError, Reader, RunFilter, SourceFilter};
+pub use reader::{Counts, DecisionFilter, LIMIT_MAX, ModelFilter, ReadError, Reader, RunFilter, SourceFilter, VersionUse};
 pub use rows::{
-    ActivationRow, CandidateRow, CodeRow, DecisionRecord, DecisionRow, Entry, ModelRow, PolicyVersionRow, RoleCause, RoleRow, RunRow,
-    SourceRow, SourceStatus,
+    ActivationEnd, ActivationRow, CandidateRow, CodeRow, DecisionRecord, DecisionRow, Entry, ModelRow, PinRow, PolicyCanaryRow,
+    PolicyVersionRow, PreviousPolicy, QuarantineRow, RoleCause, RoleRow, RunRow, SourceRow, SourceStatus,
 };
 pub use snapshot::SnapshotError;
 pub use verify::{PROBLEMS_MAX, Problem, RebuildError, VerifyOptions, VerifyReport};

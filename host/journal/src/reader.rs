@@ -5,7 +5,7 @@ use crate::open::OpenError;
 use crate::rows::{self, *};
 use crate::schema;
 use crate::words::Word;
-use pointsman_model::decision::{Decision, Subject};
+use pointsman_model::decision::{Decision, Link, Subject};
 use pointsman_model::event::{Event, Recorded, Recording};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::run::{RunClass, RunStatus};
@@ -46,10 +46,29 @@ pub struct DecisionFilter {
     pub kind: Option<PolicyKind>,
     pub run: Option<RunId>,
     pub candidate: Option<ModelTag>,
-    /// Version that answered.
+    /// Version that answered. Read from the end of the table back to where that version appears first.
     pub policy: Option<Digest>,
+    /// Name of the policy that answered, whatever its version.
+    pub name: Option<String>,
+    /// Generation that was active. With a kind only its own range of decisions is read.
+    pub generation: Option<u32>,
+    pub link: Option<Link>,
+    /// Made at this time or later, and before that one. There is no index by time: it would cost each decision, and
+    /// reading the table from its end is what people who look at recent decisions need.
+    pub since: Option<Millis>,
+    pub until: Option<Millis>,
     pub before: Option<DecisionId>,
     pub limit: u32,
+}
+
+/// What a policy version has decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionUse {
+    pub decisions: u64,
+    pub first: DecisionId,
+    pub last: DecisionId,
+    pub first_at: Millis,
+    pub last_at: Millis,
 }
 
 /// A page of runs, newest first.
@@ -305,10 +324,62 @@ impl Reader {
         page.read(self, limit, rows::activation)
     }
 
-    /// Versions that have been active, newest first.
+    /// The generations of a kind, newest first: what was active, from when until when, which state it began with, how it
+    /// ended, and among which decisions its own are.
+    pub fn generations(&self, kind: PolicyKind) -> Result<Vec<ActivationRow>, ReadError> {
+        self.activations(Some(kind), LIMIT_MAX)
+    }
+
+    /// What was active of a kind at a time; none before the first activation.
+    pub fn policy_active_at(&self, kind: PolicyKind, at: Millis) -> Result<Option<ActivationRow>, ReadError> {
+        let sql = format!("SELECT {ACTIVATION_COLUMNS} FROM activations WHERE kind = ?1 AND at <= ?2 ORDER BY seq DESC LIMIT 1");
+        self.maybe(&sql, params![kind.word(), at.min(i64::MAX as u64) as i64], rows::activation)
+    }
+
+    /// Canaries of policies, of one kind or all, newest first.
+    pub fn policy_canaries(&self, kind: Option<PolicyKind>, limit: u32) -> Result<Vec<PolicyCanaryRow>, ReadError> {
+        let mut page = Page::new(POLICY_CANARY_COLUMNS, "policy_canaries", "seq");
+        page.word("kind", kind);
+        page.read(self, limit, rows::policy_canary)
+    }
+
+    /// Pins set and lifted, of one kind or all, newest first.
+    pub fn policy_pins(&self, kind: Option<PolicyKind>, limit: u32) -> Result<Vec<PinRow>, ReadError> {
+        let mut page = Page::new(PIN_COLUMNS, "policy_pins", "seq");
+        page.word("kind", kind);
+        page.read(self, limit, rows::pin)
+    }
+
+    /// Inputs that were set aside, of one kind or all, newest first.
+    pub fn policy_quarantines(&self, kind: Option<PolicyKind>, limit: u32) -> Result<Vec<QuarantineRow>, ReadError> {
+        let mut page = Page::new(QUARANTINE_COLUMNS, "policy_quarantines", "seq");
+        page.word("kind", kind);
+        page.read(self, limit, rows::quarantine)
+    }
+
+    /// How much each version has decided. Reads all decisions, so that a decision need not pay for it: for a person who
+    /// looks at the list of versions, not for a loop.
+    pub fn version_uses(&self) -> Result<BTreeMap<Digest, VersionUse>, ReadError> {
+        let sql = "SELECT digest, count(*), min(id), max(id), min(at), max(at) FROM decisions GROUP BY digest";
+        let uses = self.all(sql, [], |row| {
+            let version = VersionUse {
+                decisions: rows::number(row, 1)?,
+                first: DecisionId(rows::number(row, 2)?),
+                last: DecisionId(rows::number(row, 3)?),
+                first_at: rows::number(row, 4)?,
+                last_at: rows::number(row, 5)?,
+            };
+            Ok((Digest(row.get(0)?), version))
+        })?;
+        Ok(uses.into_iter().collect())
+    }
+
+    /// Versions that have been active or in canary, newest first.
     pub fn policy_versions(&self, kind: Option<PolicyKind>, limit: u32) -> Result<Vec<PolicyVersionRow>, ReadError> {
         let mut page = Page::new(
-            "description, first_seen, EXISTS (SELECT 1 FROM policy_codes WHERE policy_codes.digest = policy_versions.digest)",
+            "description, first_seen, EXISTS (SELECT 1 FROM policy_codes WHERE policy_codes.digest = policy_versions.digest), \
+             EXISTS (SELECT 1 FROM activations WHERE activations.digest = policy_versions.digest AND ended_at IS NULL), \
+             (SELECT max(coalesce(ended_at, at)) FROM activations WHERE activations.digest = policy_versions.digest)",
             "policy_versions",
             "rowid",
         );
@@ -321,6 +392,8 @@ impl Reader {
                 description,
                 first_seen: rows::number(row, 1)?,
                 code_kept: row.get(2)?,
+                active: row.get(3)?,
+                last_active: row.get::<_, Option<i64>>(4)?.map(|at| at as u64),
             })
         })
     }
@@ -421,20 +494,47 @@ impl DecisionFilter {
             run,
             candidate,
             policy,
+            name,
+            generation,
+            link,
+            since,
+            until,
             before,
             limit: _,
         } = self;
         let mut page = Page::new(columns, "decisions", "id");
         page.word("kind", *kind);
+        page.value("generation = ?", *generation);
+        if let (Some(kind), Some(generation)) = (kind, generation) {
+            let of = format!("FROM activations WHERE kind = '{}' AND generation = {generation}", kind.word());
+            // Before the first generation nothing was active, and no row tells.
+            page.fixed(Some(&format!("id > coalesce((SELECT decisions_before {of}), 0)")));
+            page.fixed(Some(&format!("id <= coalesce((SELECT decisions_until {of}), {})", i64::MAX)));
+        }
+        page.word("link", *link);
+        page.value("name = ?", name.clone());
+        page.value("at >= ?", since.map(clamped));
+        page.value("at < ?", until.map(clamped));
         page.value("subject = ?", run.and_then(|run| subject_word(&Subject::Run(run))));
         page.value(
             "subject = ?",
             candidate.clone().and_then(|tag| subject_word(&Subject::Candidate(tag))),
         );
         page.value("digest = ?", policy.map(|digest| digest.0));
+        // A version decides nothing before it is in service or in canary; the built-in is in neither list.
+        page.value(
+            "id > coalesce((SELECT min(decisions_before) FROM (SELECT decisions_before FROM activations WHERE digest = ? \
+             UNION ALL SELECT decisions_before FROM policy_canaries WHERE digest = ?)), 0)",
+            policy.map(|digest| digest.0),
+        );
         page.value("id < ?", before.map(|id| id.0 as i64));
         page
     }
+}
+
+/// SQLite's integers are signed.
+fn clamped(at: Millis) -> i64 {
+    at.min(i64::MAX as u64) as i64
 }
 
 /// A query for one page of a list, newest first.

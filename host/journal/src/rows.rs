@@ -4,7 +4,7 @@ use crate::words::Word;
 use pointsman_model::context::Context;
 use pointsman_model::decision::{Decision, Link, Scores};
 use pointsman_model::encoded::DecodeError;
-use pointsman_model::event::Recording;
+use pointsman_model::event::{PolicyCanaryEnd, Recording};
 use pointsman_model::policy::{EngineKind, PolicyDescription, PolicyKind, PolicyRef};
 use pointsman_model::promotion::CandidateEnd;
 use pointsman_model::run::{AttemptToken, FailureClass, RunClass, RunStatus};
@@ -224,6 +224,107 @@ pub struct ActivationRow {
     pub actor: String,
     pub reason: String,
     pub rolled_back: bool,
+    /// Number of the set that it was activated in, or taken back in.
+    pub set: Option<u64>,
+    /// Which state it began with: `empty`, `carried`, `migrated`, `from_canary`; of a rollback, `restored`.
+    pub state: String,
+    pub confirm_by: Option<Millis>,
+    pub confirmed_at: Option<Millis>,
+    pub confirmed_by: Option<String>,
+    /// None while it is active.
+    pub ended_at: Option<Millis>,
+    pub outcome: Option<ActivationEnd>,
+    /// Decisions of all kinds that were made before it, and before its end: its own are among the numbers between.
+    pub decisions_before: DecisionId,
+    pub decisions_until: Option<DecisionId>,
+}
+
+/// What ended the time of an active version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivationEnd {
+    /// Another version was activated.
+    Replaced,
+    /// Somebody took it back.
+    RolledBack,
+    /// Nobody confirmed it.
+    TimedOut,
+    /// The breaker took it out of service.
+    Tripped,
+}
+
+impl ActivationEnd {
+    pub fn slug(self) -> &'static str {
+        self.word()
+    }
+}
+
+impl Word for ActivationEnd {
+    const ALL: &'static [ActivationEnd] = &[
+        ActivationEnd::Replaced,
+        ActivationEnd::RolledBack,
+        ActivationEnd::TimedOut,
+        ActivationEnd::Tripped,
+    ];
+
+    fn word(self) -> &'static str {
+        match self {
+            ActivationEnd::Replaced => "replaced",
+            ActivationEnd::RolledBack => "rolled_back",
+            ActivationEnd::TimedOut => "timed_out",
+            ActivationEnd::Tripped => "tripped",
+        }
+    }
+}
+
+/// A version decided a share of its kind's questions beside the active one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyCanaryRow {
+    pub seq: Seq,
+    pub at: Millis,
+    pub kind: PolicyKind,
+    pub policy: PolicyRef,
+    pub share: f64,
+    pub state: String,
+    pub actor: String,
+    pub reason: String,
+    pub decisions_before: DecisionId,
+    pub decisions_until: Option<DecisionId>,
+    /// None while it runs.
+    pub ended_at: Option<Millis>,
+    pub end: Option<PolicyCanaryEnd>,
+    pub end_actor: Option<String>,
+    pub end_reason: Option<String>,
+}
+
+/// Somebody pinned a kind, or let it go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PinRow {
+    pub seq: Seq,
+    pub at: Millis,
+    pub kind: PolicyKind,
+    pub pinned: bool,
+    pub actor: String,
+    pub reason: String,
+}
+
+/// An input that a version was not asked about any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuarantineRow {
+    pub seq: Seq,
+    pub at: Millis,
+    pub kind: PolicyKind,
+    pub key: Digest,
+    pub about: String,
+    pub name: String,
+    pub version: String,
+    pub digest: Digest,
+    /// Class and detail of its last fault.
+    pub class: String,
+    pub detail: String,
+    pub released_at: Option<Millis>,
+    /// None where a new generation released it.
+    pub released_by: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -233,11 +334,15 @@ pub struct PreviousPolicy {
     pub digest: Digest,
 }
 
-/// A policy version that has been active.
+/// A policy version that has been active or in canary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyVersionRow {
     pub description: PolicyDescription,
     pub first_seen: Millis,
+    /// Whether it is the active one of its kind.
+    pub active: bool,
+    /// When it was active last: the end of that time, or its begin if it still is. None if it was in canary only.
+    pub last_active: Option<Millis>,
     /// Whether its code is kept here, so that it can be loaded again.
     pub code_kept: bool,
 }
@@ -419,7 +524,8 @@ pub(crate) fn candidate(row: &Row<'_>) -> rusqlite::Result<CandidateRow> {
 }
 
 pub(crate) const ACTIVATION_COLUMNS: &str = "seq, at, kind, generation, name, version, digest, engine, previous_name, previous_version, \
-    previous_digest, actor, reason, rolled_back";
+    previous_digest, actor, reason, rolled_back, set_number, state, confirm_by, confirmed_at, confirmed_by, ended_at, outcome, \
+    decisions_before, decisions_until";
 
 pub(crate) fn activation(row: &Row<'_>) -> rusqlite::Result<ActivationRow> {
     let previous: (Option<String>, Option<String>, Option<[u8; 32]>) = (row.get(8)?, row.get(9)?, row.get(10)?);
@@ -445,6 +551,74 @@ pub(crate) fn activation(row: &Row<'_>) -> rusqlite::Result<ActivationRow> {
         actor: row.get(11)?,
         reason: row.get(12)?,
         rolled_back: row.get(13)?,
+        set: maybe_number(row, 14)?,
+        state: row.get(15)?,
+        confirm_by: maybe_number(row, 16)?,
+        confirmed_at: maybe_number(row, 17)?,
+        confirmed_by: row.get(18)?,
+        ended_at: maybe_number(row, 19)?,
+        outcome: maybe_word(row, 20)?,
+        decisions_before: DecisionId(number(row, 21)?),
+        decisions_until: maybe_number(row, 22)?.map(DecisionId),
+    })
+}
+
+pub(crate) const POLICY_CANARY_COLUMNS: &str = "seq, at, kind, name, version, digest, engine, share, state, actor, reason, decisions_before, \
+    decisions_until, ended_at, end, end_actor, end_reason";
+
+pub(crate) fn policy_canary(row: &Row<'_>) -> rusqlite::Result<PolicyCanaryRow> {
+    Ok(PolicyCanaryRow {
+        seq: Seq(number(row, 0)?),
+        at: number(row, 1)?,
+        kind: word(row, 2)?,
+        policy: PolicyRef {
+            name: row.get(3)?,
+            version: row.get(4)?,
+            digest: Digest(row.get(5)?),
+            engine: word::<EngineKind>(row, 6)?,
+        },
+        share: row.get(7)?,
+        state: row.get(8)?,
+        actor: row.get(9)?,
+        reason: row.get(10)?,
+        decisions_before: DecisionId(number(row, 11)?),
+        decisions_until: maybe_number(row, 12)?.map(DecisionId),
+        ended_at: maybe_number(row, 13)?,
+        end: maybe_word(row, 14)?,
+        end_actor: row.get(15)?,
+        end_reason: row.get(16)?,
+    })
+}
+
+pub(crate) const PIN_COLUMNS: &str = "seq, at, kind, pinned, actor, reason";
+
+pub(crate) fn pin(row: &Row<'_>) -> rusqlite::Result<PinRow> {
+    Ok(PinRow {
+        seq: Seq(number(row, 0)?),
+        at: number(row, 1)?,
+        kind: word(row, 2)?,
+        pinned: row.get(3)?,
+        actor: row.get(4)?,
+        reason: row.get(5)?,
+    })
+}
+
+pub(crate) const QUARANTINE_COLUMNS: &str = "seq, at, kind, key, about, name, version, digest, class, detail, released_at, released_by";
+
+pub(crate) fn quarantine(row: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
+    Ok(QuarantineRow {
+        seq: Seq(number(row, 0)?),
+        at: number(row, 1)?,
+        kind: word(row, 2)?,
+        key: Digest(row.get(3)?),
+        about: row.get(4)?,
+        name: row.get(5)?,
+        version: row.get(6)?,
+        digest: Digest(row.get(7)?),
+        class: row.get(8)?,
+        detail: row.get(9)?,
+        released_at: maybe_number(row, 10)?,
+        released_by: row.get(11)?,
     })
 }
 

@@ -17,6 +17,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "recordings",
         sql: include_str!("migrations/0002-recordings.sql"),
     },
+    Migration {
+        name: "policy-swaps",
+        sql: include_str!("migrations/0003-policy-swaps.sql"),
+    },
 ];
 
 struct Migration {

@@ -319,6 +319,9 @@ const VIEWS: &[(&str, &str)] = &[
     ("candidates", "seq"),
     ("policy_versions", "digest"),
     ("activations", "seq"),
+    ("policy_canaries", "seq"),
+    ("policy_pins", "seq"),
+    ("policy_quarantines", "seq"),
     ("decisions", "id"),
 ];
 

@@ -1,6 +1,7 @@
 //! The words that stand for our enums in the tables.
 
 use pointsman_model::decision::Link;
+use pointsman_model::event::PolicyCanaryEnd;
 use pointsman_model::policy::{EngineKind, PolicyKind};
 use pointsman_model::promotion::CandidateEnd;
 use pointsman_model::run::{FailureClass, RunClass, RunStatus};
@@ -88,6 +89,13 @@ impl Word for EngineKind {
 
 impl Word for Link {
     const ALL: &'static [Link] = &[Link::Candidate, Link::Active, Link::LastGood, Link::BuiltIn];
+    fn word(self) -> &'static str {
+        self.slug()
+    }
+}
+
+impl Word for PolicyCanaryEnd {
+    const ALL: &'static [PolicyCanaryEnd] = &[PolicyCanaryEnd::Promoted, PolicyCanaryEnd::Withdrawn, PolicyCanaryEnd::Tripped];
     fn word(self) -> &'static str {
         self.slug()
     }

@@ -5,7 +5,15 @@
 //! train start first try          the automatic loop, with a reason
 //! submit novel Call me Ishmael   a source of host `novel`; `-` stands for no host
 //! set retry_budget=2             live settings
-//! install retry mine@1           a scripted version becomes active
+//! install retry mine@1           a scripted version becomes active; options: state=2 (its state version), confirm=60s,
+//!                                force, fresh; several as a set with ` + ` between them
+//! confirm retry                  what waits for a confirmation stays
+//! rollback-policy retry why      back to the version before; rollback-set takes the whole set back
+//! pin retry why                  and unpin
+//! canary start retry mine@2 0.5  a version decides a share; canary promote retry why, canary end retry why
+//! migrate mine new-state         what the next migration answers; `!reason` for one that fails
+//! release retry                  policies are asked again about the oldest input in quarantine
+//! crash                          the host dies and starts again from its journal
 //! answer mine {"retry":{"retry":5000}} try later
 //! fault mine trap unreachable    its next answer is a fault
 //! started 1                      the runner reports of run 1
@@ -14,7 +22,7 @@
 //! finish 2 pairs novel 8 3.0 2.5 an evaluation: 8 pairs, baseline and candidate
 //! served m-2 10 2.6 2.5 candidate  standard requests that both models scored, and who answered
 //! wait 5s                        the clock moves in steps from deadline to deadline, each with a tick
-//! show wants                     what should be true outside
+//! show wants                     what should be true outside; show state, show policies
 //! ```
 
 mod transcript;
@@ -22,10 +30,10 @@ mod transcript;
 use crate::scripted::Scripted;
 use crate::world::{Broken, World};
 use pointsman_coordinator::{Refusal, Reply};
-use pointsman_model::command::Command;
+use pointsman_model::command::{Activation, Command};
 use pointsman_model::decision::Verdict;
 use pointsman_model::event::Recorded;
-use pointsman_model::policy::{FaultClass, PolicyKind};
+use pointsman_model::policy::{FaultClass, PolicyDescription, PolicyKind};
 use pointsman_model::promotion::ServedSample;
 use pointsman_model::run::{Completion, Failure, FailureClass, HostLoss, ModelFile, Pair, RunEnd, RunReport};
 use pointsman_model::source::{Lane, NewSource, Origin};
@@ -115,11 +123,43 @@ impl Stage {
                 (other, _) => return Err(format!("train start or train stop, not {other}").into()),
             },
             "set" => self.settings(rest, actor)?,
-            "install" => {
-                let (kind, version) = two(rest)?;
-                let (name, version) = version.split_once('@').ok_or_else(|| "install KIND NAME@VERSION".to_string())?;
-                let description = Scripted::describe(name, version, policy_kind(kind)?);
-                Command::activate(description, actor, "scripted")
+            "install" => install(rest, actor)?,
+            "confirm" => Command::ConfirmPolicy {
+                kind: policy_kind(rest)?,
+                actor,
+            },
+            "pin" | "unpin" => {
+                let (kind, reason) = two(rest)?;
+                Command::PinPolicy {
+                    kind: policy_kind(kind)?,
+                    pinned: verb == "pin",
+                    actor,
+                    reason: reason.into(),
+                }
+            }
+            "canary" => canary(rest, actor)?,
+            "migrate" => {
+                let (name, state) = two(rest)?;
+                let outcome = match state.strip_prefix('!') {
+                    Some(reason) => Err(Scripted::fault(FaultClass::Declined, reason)),
+                    None => Ok(state.as_bytes().to_vec()),
+                };
+                self.world.policies.migrate_to(name, outcome);
+                return Ok(());
+            }
+            "release" => {
+                let kind = policy_kind(rest)?;
+                let slot = self.world.coordinator().state().slot(kind);
+                let key = slot.and_then(|slot| slot.quarantined().next()).map(|(input, _)| input.key);
+                Command::ReleaseQuarantine {
+                    kind,
+                    key: key.unwrap_or_default(),
+                    actor,
+                }
+            }
+            "crash" => {
+                self.world.crash().map_err(Stumble::Broken)?;
+                return self.step("start-host");
             }
             "answer" => return self.answer(rest),
             "fault" => {
@@ -128,11 +168,11 @@ impl Stage {
                 self.world.policies.fail(name, from_word::<FaultClass>(class)?, detail);
                 return Ok(());
             }
-            "rollback-policy" => {
+            "rollback-policy" | "rollback-set" => {
                 let (kind, reason) = two(rest)?;
                 Command::RollBackPolicy {
                     kind: policy_kind(kind)?,
-                    whole_set: false,
+                    whole_set: verb == "rollback-set",
                     actor,
                     reason: reason.into(),
                 }
@@ -315,11 +355,71 @@ impl Stage {
         let text = match what {
             "wants" => transcript::wants(&coordinator.wants()),
             "state" => transcript::state(coordinator.state()),
-            other => return Err(format!("show wants or show state, not {other:?}").into()),
+            "policies" => transcript::policies(coordinator.state()),
+            other => return Err(format!("show wants, show state or show policies, not {other:?}").into()),
         };
         self.out.push_str(&text);
         Ok(())
     }
+}
+
+/// `KIND NAME@VERSION`, options, and the same again after each ` + `.
+fn install(rest: &str, actor: Actor) -> Result<Command, String> {
+    let mut confirm_within_ms = None;
+    let mut force = false;
+    let mut policies = Vec::new();
+    for one in rest.split(" + ") {
+        let mut words = one.split_whitespace();
+        let (Some(kind), Some(version)) = (words.next(), words.next()) else {
+            return Err("install KIND NAME@VERSION".into());
+        };
+        let mut activation = Activation::of(described(kind, version)?);
+        for option in words {
+            match option.split_once('=') {
+                Some(("state", version)) => activation.description.state_version = number(version)?,
+                Some(("confirm", within)) => {
+                    let seconds: u64 = number(within.strip_suffix('s').unwrap_or(within))?;
+                    confirm_within_ms = Some(seconds * 1000);
+                }
+                None if option == "force" => force = true,
+                None if option == "fresh" => activation.fresh_state = true,
+                Some(_) | None => return Err(format!("{option:?} is not state=N, confirm=Ns, force or fresh")),
+            }
+        }
+        policies.push(activation);
+    }
+    Ok(Command::ActivatePolicies {
+        policies,
+        confirm_within_ms,
+        force,
+        actor,
+        reason: "scripted".into(),
+    })
+}
+
+fn canary(rest: &str, actor: Actor) -> Result<Command, String> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    match words[..] {
+        ["start", kind, version, share] | ["start", kind, version, share, "force"] => Ok(Command::StartPolicyCanary {
+            description: described(kind, version)?,
+            share: number(share)?,
+            force: words.len() == 5,
+            actor,
+            reason: "scripted".into(),
+        }),
+        [how @ ("promote" | "end"), kind, ..] => Ok(Command::EndPolicyCanary {
+            kind: policy_kind(kind)?,
+            promote: how == "promote",
+            actor,
+            reason: words[2..].join(" "),
+        }),
+        _ => Err("canary start KIND NAME@VERSION SHARE, or canary promote|end KIND REASON".into()),
+    }
+}
+
+fn described(kind: &str, version: &str) -> Result<PolicyDescription, String> {
+    let (name, version) = version.split_once('@').ok_or_else(|| format!("{version:?} is not NAME@VERSION"))?;
+    Ok(Scripted::describe(name, version, policy_kind(kind)?))
 }
 
 fn served(rest: &str) -> Result<Command, String> {

@@ -62,12 +62,16 @@ impl Scripted {
     pub fn fail(&mut self, name: &str, class: FaultClass, detail: &str) {
         self.push(
             name,
-            Err(Fault {
-                class,
-                detail: detail.to_string(),
-                cost: Cost::default(),
-            }),
+            Err(Scripted::fault(class, detail)),
         );
+    }
+
+    pub fn fault(class: FaultClass, detail: &str) -> Fault {
+        Fault {
+            class,
+            detail: detail.to_string(),
+            cost: Cost::default(),
+        }
     }
 
     /// What the next migration of a policy answers.
@@ -85,11 +89,7 @@ impl Policies for Scripted {
         self.asked.push((policy.to_string(), context.clone()));
         let queued = self.answers.get_mut(&policy.name).and_then(VecDeque::pop_front);
         queued.unwrap_or_else(|| {
-            Err(Fault {
-                class: FaultClass::Trap,
-                detail: "the script has no more answers".into(),
-                cost: Cost::default(),
-            })
+            Err(Scripted::fault(FaultClass::Trap, "the script has no more answers"))
         })
     }
 
@@ -97,11 +97,7 @@ impl Policies for Scripted {
         self.migrations.push((policy.to_string(), from_version, state.to_vec()));
         let written = self.migrated.get_mut(&policy.name).and_then(VecDeque::pop_front);
         written.unwrap_or_else(|| {
-            Err(Fault {
-                class: FaultClass::Declined,
-                detail: "the script has no migration".into(),
-                cost: Cost::default(),
-            })
+            Err(Scripted::fault(FaultClass::Declined, "the script has no migration"))
         })
     }
 

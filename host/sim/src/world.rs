@@ -3,8 +3,10 @@
 use crate::scripted::Scripted;
 use pointsman_coordinator::{Coordinator, Refusal, Reply};
 use pointsman_model::command::Command;
-use pointsman_model::event::Recorded;
+use pointsman_model::event::{Event, Recorded};
+use pointsman_model::policy::{PolicyKind, PolicyRef};
 use pointsman_model::{Millis, Seq};
+use std::collections::BTreeMap;
 
 /// Virtual time at which a world begins.
 pub(crate) const EPOCH_MS: Millis = 1_000_000;
@@ -16,6 +18,8 @@ pub struct World {
     /// Fed with the journal's JSON only; must equal `live` at all times.
     replayed: Coordinator,
     journal: Vec<Recorded>,
+    /// What is active of each kind by the journal's own word, apart from any state.
+    active: BTreeMap<PolicyKind, (u32, PolicyRef)>,
 }
 
 /// An invariant that does not hold.
@@ -39,6 +43,7 @@ impl Default for World {
             live: Coordinator::new(),
             replayed: Coordinator::new(),
             journal: Vec::new(),
+            active: BTreeMap::new(),
         }
     }
 }
@@ -66,6 +71,7 @@ impl World {
                         event: emitted.event,
                     };
                     self.replayed.apply_recorded(&through_json(&recorded)?);
+                    self.note_generation(&recorded)?;
                     self.journal.push(recorded.clone());
                     entries.push(recorded);
                 }
@@ -82,6 +88,44 @@ impl World {
         Ok(outcome)
     }
 
+    /// The host dies and comes back: all that is left of the state is what the journal tells.
+    pub fn crash(&mut self) -> Result<(), Broken> {
+        let deadline = self.live.next_deadline(self.now);
+        self.live = self.replayed.clone();
+        if self.live.next_deadline(self.now) != deadline {
+            return Err(self.rule("after a crash the next deadline is another one"));
+        }
+        self.check()
+    }
+
+    fn note_generation(&mut self, recorded: &Recorded) -> Result<(), Broken> {
+        let (kind, generation, policy) = match &recorded.event {
+            Event::PolicyActivated {
+                generation, description, ..
+            } => (description.kind, *generation, &description.policy),
+            Event::PolicyRolledBack { kind, generation, to, .. } => (*kind, *generation, &to.policy),
+            _ => return Ok(()),
+        };
+        let before = self.active.insert(kind, (generation, policy.clone()));
+        if generation != before.map_or(0, |(generation, _)| generation) + 1 {
+            return Err(self.rule(&format!("generation {generation} of {kind} leaves a gap")));
+        }
+        Ok(())
+    }
+
+    /// Of each kind exactly what the journal made active last.
+    fn check_generations(&self) -> Result<(), Broken> {
+        for (kind, slot) in &self.live.state().policies {
+            let built_in = PolicyRef::built_in(*kind);
+            let (generation, policy) = self.active.get(kind).map_or((0, &built_in), |(generation, policy)| (*generation, policy));
+            let active = slot.active.as_ref().map_or(&built_in, |active| &active.description.policy);
+            if (slot.generation, active) != (generation, policy) {
+                return Err(self.rule(&format!("{active} is active as generation {} of {kind}, and not {policy}", slot.generation)));
+            }
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), Broken> {
         let seq = self.journal.len() as u64;
         if self.replayed.state() != self.live.state() {
@@ -91,6 +135,10 @@ impl World {
         if restored.state() != self.live.state() || restored.wants() != self.live.wants() {
             return Err(Broken::Snapshot { seq });
         }
+        if restored.next_deadline(self.now) != self.live.next_deadline(self.now) {
+            return Err(self.rule("a restored snapshot has another deadline"));
+        }
+        self.check_generations()?;
         let state = self.live.state();
         if state.training_runs() > state.training_cap().max(self.training_runs_before_cap()) {
             return Err(self.rule("more training runs than the cap"));
@@ -114,7 +162,7 @@ impl World {
         let lowered = self
             .journal
             .iter()
-            .any(|recorded| matches!(recorded.event, pointsman_model::event::Event::SettingsChanged { .. }));
+            .any(|recorded| matches!(recorded.event, Event::SettingsChanged { .. }));
         if lowered { u32::MAX } else { 0 }
     }
 

@@ -45,8 +45,23 @@ pub fn component_of(core: &[u8], world: &str) -> Vec<u8> {
     let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/policy-0.1.0");
     let (package, _) = resolve.push_dir(wit).expect("the contract parses");
     let world = resolve.select_world(&[package], Some(world)).expect("the contract has this world");
+    encoded(core, &resolve, world)
+}
+
+/// Of a world of its own that includes worlds of the contract.
+pub fn component_of_worlds(core: &[u8], items: &str) -> Vec<u8> {
+    let mut resolve = wit_parser::Resolve::default();
+    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/policy-0.1.0");
+    resolve.push_dir(wit).expect("the contract parses");
+    let text = format!("package test:guest; world guest {{ {items} }}");
+    let package = resolve.push_str("guest.wit", &text).expect("the world parses");
+    let world = resolve.select_world(&[package], Some("guest")).expect("it is there");
+    encoded(core, &resolve, world)
+}
+
+fn encoded(core: &[u8], resolve: &wit_parser::Resolve, world: wit_parser::WorldId) -> Vec<u8> {
     let mut core = core.to_vec();
-    wit_component::embed_component_metadata(&mut core, &resolve, world, wit_component::StringEncoding::UTF8, false).expect("types embed");
+    wit_component::embed_component_metadata(&mut core, resolve, world, wit_component::StringEncoding::UTF8, false).expect("types embed");
     wit_component::ComponentEncoder::default()
         .module(&core)
         .expect("the module fits the world")

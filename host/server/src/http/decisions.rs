@@ -35,9 +35,9 @@ pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -
         kind,
         run,
         candidate: candidate.map(ModelTag),
-        policy: None,
         before: page.before.map(DecisionId),
         limit: page.limit,
+        ..DecisionFilter::default()
     };
     let list = query(&app, "listing decisions", move |reader| {
         let rows = reader.decisions(&filter)?;

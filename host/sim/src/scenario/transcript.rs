@@ -1,6 +1,6 @@
 //! Journal entries, wants and state as short lines for people.
 
-use pointsman_coordinator::State;
+use pointsman_coordinator::{Installed, State};
 use pointsman_model::decision::{Decision, Verdict};
 use pointsman_model::event::{Event, Recorded, StageBy, StateHandover};
 use pointsman_model::run::{RunEnd, Work};
@@ -302,4 +302,43 @@ pub(super) fn state(state: &State) -> String {
         totals.rolled_back
     );
     out
+}
+
+/// The versions of each kind, with their states as text.
+pub(super) fn policies(state: &State) -> String {
+    let mut out = String::new();
+    for (kind, slot) in &state.policies {
+        let active = slot.active.as_ref().map_or_else(|| "the built-in".to_string(), installed);
+        let _ = writeln!(out, "    {kind} generation {}: {active}", slot.generation);
+        for before in slot.history.iter().rev() {
+            let _ = writeln!(out, "        before: {}", installed(before));
+        }
+        if let Some(canary) = &slot.canary {
+            let _ = writeln!(out, "        canary for {}: {}", canary.share, installed(&canary.installed));
+        }
+        if let Some(by) = slot.confirm_by() {
+            let _ = writeln!(out, "        to be confirmed by {} s", seconds(by));
+        }
+        if let Some(pin) = &slot.pin {
+            let _ = writeln!(out, "        pinned by {}: {}", pin.actor, pin.reason);
+        }
+        for trip in &slot.tripped {
+            let _ = writeln!(out, "        {} out until {} s: {}", trip.policy, seconds(trip.until), trip.why);
+        }
+        for (input, quarantine) in slot.quarantined() {
+            let _ = writeln!(out, "        {} not asked about {} after {} faults", quarantine.policy, quarantine.about, input.faults);
+        }
+    }
+    out
+}
+
+fn installed(installed: &Installed) -> String {
+    format!(
+        "{} state {:?} decisions {} faults {} ({} in a row)",
+        installed.description.policy,
+        String::from_utf8_lossy(&installed.state),
+        installed.decisions,
+        installed.faults,
+        installed.faults_in_a_row
+    )
 }
