@@ -44,6 +44,9 @@ pub struct View {
     /// Decisions that no dashboard has shown yet; made into rows only when one does.
     fresh: VecDeque<(Arc<Batch>, usize)>,
     active_since_seq: BTreeMap<PolicyKind, u64>,
+    /// The last decision before the active generation, where it is known.
+    since_decision: BTreeMap<PolicyKind, u64>,
+    last_decision: Option<u64>,
     last_apply: Option<Apply>,
     /// Of the latest evaluation: sums of baseline and candidate, and pairs, by host.
     evaluation: BTreeMap<String, (f64, f64, u32)>,
@@ -68,6 +71,7 @@ impl View {
     fn fold_entry(&mut self, batch: &Arc<Batch>, index: usize, recorded: &Recorded) {
         match &recorded.event {
             Event::Decided(decision) => {
+                self.last_decision = Some(decision.id.0);
                 if let Verdict::Gate(_) = decision.ruling.verdict {
                     let text = decision
                         .ruling
@@ -125,12 +129,8 @@ impl View {
                     decision,
                 });
             }
-            Event::PolicyActivated { description, .. } => {
-                self.active_since_seq.insert(description.kind, recorded.seq.0);
-            }
-            Event::PolicyRolledBack { kind, .. } => {
-                self.active_since_seq.insert(*kind, recorded.seq.0);
-            }
+            Event::PolicyActivated { description, .. } => self.note_change(description.kind, recorded.seq.0),
+            Event::PolicyRolledBack { kind, .. } => self.note_change(*kind, recorded.seq.0),
             Event::HostStarted { .. }
             | Event::SourceQueued { .. }
             | Event::SourceEnabled { .. }
@@ -159,6 +159,14 @@ impl View {
             | Event::InputQuarantined { .. }
             | Event::InputReleased { .. } => {}
         }
+    }
+
+    fn note_change(&mut self, kind: PolicyKind, seq: u64) {
+        self.active_since_seq.insert(kind, seq);
+        match self.last_decision {
+            Some(decision) => self.since_decision.insert(kind, decision),
+            None => self.since_decision.remove(&kind),
+        };
     }
 
     fn job_mut(&mut self, run: RunId) -> Option<&mut JobRow> {
@@ -197,6 +205,7 @@ impl View {
             candidate: state.candidate.as_ref().map(|candidate| self.candidate(state, candidate)),
             last_apply: self.last_apply.clone(),
             policies: PolicyKind::ALL.iter().map(|kind| self.policy(state, *kind)).collect(),
+            swaps: Vec::new(),
             jobs: self.jobs.iter().cloned().collect(),
             decisions: self.decisions.iter().cloned().collect(),
             next_action: next_action(state, &window),
@@ -284,6 +293,15 @@ impl View {
                     decisions: installed.decisions,
                     faults: installed.faults,
                     previous,
+                    since_decision: self.since_decision.get(&kind).copied(),
+                    set: None,
+                    confirm_by: None,
+                    pinned: None,
+                    signed_by: None,
+                    canary: None,
+                    shadow: None,
+                    breaker: BreakerCard::default(),
+                    quarantine: Vec::new(),
                     problem: None,
                 }
             }
@@ -304,6 +322,15 @@ impl View {
                     decisions: 0,
                     faults: 0,
                     previous,
+                    since_decision: None,
+                    set: None,
+                    confirm_by: None,
+                    pinned: None,
+                    signed_by: None,
+                    canary: None,
+                    shadow: None,
+                    breaker: BreakerCard::default(),
+                    quarantine: Vec::new(),
                     problem: None,
                 }
             }

@@ -259,5 +259,9 @@ fn activation(row: ActivationRow) -> Activation {
         actor: row.actor,
         reason: row.reason,
         rolled_back: row.rolled_back,
+        set: None,
+        confirm_by: None,
+        confirmed_at: None,
+        report: serde_json::Value::Null,
     }
 }
