@@ -5,8 +5,9 @@
 
 mod decision;
 mod job;
+mod policy;
 
-pub use decision::{decision_row, subject_text};
+pub use decision::{decision_row, subject_text, verdict_words};
 pub use job::{class_slug, job_row};
 
 use crate::wire::*;
@@ -17,7 +18,7 @@ use pointsman_model::policy::PolicyKind;
 use pointsman_model::promotion::{Candidate, CandidateStage};
 use pointsman_model::run::{RunEnd, RunStatus, Work};
 use pointsman_model::source::Lane;
-use pointsman_model::{ModelTag, RunId};
+use pointsman_model::{Digest, ModelTag, RunId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -47,6 +48,8 @@ pub struct View {
     /// The last decision before the active generation, where it is known.
     since_decision: BTreeMap<PolicyKind, u64>,
     last_decision: Option<u64>,
+    /// Names of the keys that signed versions.
+    signed_by: BTreeMap<Digest, String>,
     last_apply: Option<Apply>,
     /// Of the latest evaluation: sums of baseline and candidate, and pairs, by host.
     evaluation: BTreeMap<String, (f64, f64, u32)>,
@@ -56,8 +59,15 @@ pub struct View {
 
 impl View {
     /// A position that is known from elsewhere than the entries that are folded.
-    pub fn note_activation(&mut self, kind: PolicyKind, seq: pointsman_model::Seq) {
+    pub fn note_activation(&mut self, kind: PolicyKind, seq: pointsman_model::Seq, version: Digest, signed_by: Option<String>) {
         self.active_since_seq.insert(kind, seq.0);
+        self.note_signature(version, signed_by);
+    }
+
+    fn note_signature(&mut self, version: Digest, signed_by: Option<String>) {
+        if let Some(name) = signed_by {
+            self.signed_by.insert(version, name);
+        }
     }
 
     pub fn fold(&mut self, batch: &Arc<Batch>) {
@@ -129,7 +139,11 @@ impl View {
                     decision,
                 });
             }
-            Event::PolicyActivated { description, .. } => self.note_change(description.kind, recorded.seq.0),
+            Event::PolicyActivated { description, report, .. } => {
+                let signed_by = report.as_ref().and_then(|report| report.signed_by.clone());
+                self.note_signature(description.policy.digest, signed_by);
+                self.note_change(description.kind, recorded.seq.0);
+            }
             Event::PolicyRolledBack { kind, .. } => self.note_change(*kind, recorded.seq.0),
             Event::HostStarted { .. }
             | Event::SourceQueued { .. }
@@ -294,14 +308,14 @@ impl View {
                     faults: installed.faults,
                     previous,
                     since_decision: self.since_decision.get(&kind).copied(),
-                    set: None,
-                    confirm_by: None,
-                    pinned: None,
-                    signed_by: None,
-                    canary: None,
+                    set: installed.set,
+                    confirm_by: installed.confirm_by,
+                    pinned: slot.and_then(policy::pinned),
+                    signed_by: self.signed_by.get(&policy.digest).cloned(),
+                    canary: slot.and_then(policy::canary),
                     shadow: None,
-                    breaker: BreakerCard::default(),
-                    quarantine: Vec::new(),
+                    breaker: policy::breaker(slot, self.at),
+                    quarantine: slot.map(policy::quarantine).unwrap_or_default(),
                     problem: None,
                 }
             }
@@ -325,12 +339,12 @@ impl View {
                     since_decision: None,
                     set: None,
                     confirm_by: None,
-                    pinned: None,
+                    pinned: slot.and_then(policy::pinned),
                     signed_by: None,
-                    canary: None,
+                    canary: slot.and_then(policy::canary),
                     shadow: None,
-                    breaker: BreakerCard::default(),
-                    quarantine: Vec::new(),
+                    breaker: policy::breaker(slot, self.at),
+                    quarantine: slot.map(policy::quarantine).unwrap_or_default(),
                     problem: None,
                 }
             }
