@@ -116,6 +116,7 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
             set: _,
             confirm_by: _,
             state: _,
+            report: _,
         } => {
             let change = PolicyChange {
                 generation: *generation,

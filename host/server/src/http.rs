@@ -18,8 +18,8 @@ mod versions;
 pub use guard::Guard;
 pub(crate) use jobs::point;
 pub use policies::{PolicyUpload, accepted, refused, settings_of, settings_rows};
-pub use swaps::{ActivateBody, CanaryBody};
 pub use sources::SourceBody;
+pub use swaps::{ActivateBody, CanaryBody};
 
 use crate::host::Parts;
 use crate::inbox::{Inbox, Rejected};

@@ -3,7 +3,7 @@
 //! The comparing itself is [`pointsman_sim::replay`]; here are its input from the journal and its words for people.
 
 use crate::view::verdict_words;
-use crate::wire::{self, Counted, CostSummary, Divergence};
+use crate::wire::{self, CostSummary, Counted, Divergence};
 use pointsman_coordinator::Guards;
 use pointsman_journal::{DecisionFilter, ReadError, Reader};
 use pointsman_model::DecisionId;
@@ -48,7 +48,10 @@ pub fn budgets(declared: &wire::ReplayBudgets) -> Result<Budgets, (&'static str,
         .map(|slug| {
             Change::parse(slug).ok_or_else(|| {
                 let known: Vec<&str> = Change::all().map(Change::slug).collect();
-                ("forbidden", format!("'{slug}' is no class of change; there are {}", known.join(", ")))
+                (
+                    "forbidden",
+                    format!("'{slug}' is no class of change; there are {}", known.join(", ")),
+                )
             })
         })
         .collect::<Result<Vec<Change>, _>>()?;

@@ -200,7 +200,9 @@ impl Seen {
 
     /// The file is as it should be: what was said of it is over. Its kind in words.
     fn accept(&mut self, path: PathBuf, content: Digest, name: &str, progress: &Progress) -> String {
-        let slug = progress.swap().and_then(|swap| swap.parts.first().and_then(|part| part.kind.clone()));
+        let slug = progress
+            .swap()
+            .and_then(|swap| swap.parts.first().and_then(|part| part.kind.clone()));
         let slug = slug.unwrap_or_default();
         let kind = PolicyKind::parse(&slug);
         self.files.insert(path, File { content, kind });
@@ -268,7 +270,10 @@ fn read(path: &Path, name: &str) -> Result<Offer, PolicyProblem> {
             "make it readable and save it again",
         )
     })?;
-    let budgets_name = budgets_file(path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let budgets_name = budgets_file(path)
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let budgets: ReplayBudgets = match std::fs::read(budgets_file(path)) {
         Ok(text) => serde_json::from_slice(&text).map_err(|error| PolicyProblem {
             line: u32::try_from(error.line()).ok(),
@@ -280,7 +285,13 @@ fn read(path: &Path, name: &str) -> Result<Offer, PolicyProblem> {
             )
         })?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => ReplayBudgets::default(),
-        Err(error) => return Err(problem(budgets_name, format!("cannot be read: {error}"), "make it readable and save it again")),
+        Err(error) => {
+            return Err(problem(
+                budgets_name,
+                format!("cannot be read: {error}"),
+                "make it readable and save it again",
+            ));
+        }
     };
     let settings_path = settings_file(path);
     let settings_name = settings_path

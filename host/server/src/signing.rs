@@ -71,7 +71,10 @@ pub fn sign(code: &[u8], private: &Path) -> anyhow::Result<String> {
         .permissions()
         .mode();
     if mode & 0o077 != 0 {
-        bail!("{0} can be read by others, so it proves nothing: chmod 600 {0}, or make a new key", private.display());
+        bail!(
+            "{0} can be read by others, so it proves nothing: chmod 600 {0}, or make a new key",
+            private.display()
+        );
     }
     let seed = key_of(private, PRIVATE_HEAD)?;
     let key = SigningKey::from_bytes(&seed.0);
@@ -123,20 +126,33 @@ impl Trust {
         let sign_it = format!("`pointsman policy sign {file} --key KEYFILE` writes {file}.sig");
         let Some(text) = signature else {
             if self.required {
-                return refuse(ProblemCode::Unsigned, "it is not signed, and this host takes signed policies only".into(), sign_it);
+                return refuse(
+                    ProblemCode::Unsigned,
+                    "it is not signed, and this host takes signed policies only".into(),
+                    sign_it,
+                );
             }
             return Ok(Signed::No);
         };
         let key = match verified(text, code) {
             Ok(key) => key,
-            Err(why) => return refuse(ProblemCode::BadSignature, format!("its signature is wrong: {why}"), format!("sign it again: {sign_it}")),
+            Err(why) => {
+                return refuse(
+                    ProblemCode::BadSignature,
+                    format!("its signature is wrong: {why}"),
+                    format!("sign it again: {sign_it}"),
+                );
+            }
         };
         match self.name_of(&key) {
             Some(name) => Ok(Signed::By(name)),
             None if self.required => refuse(
                 ProblemCode::UntrustedKey,
                 format!("it is signed by the key {}, which this host does not trust", key.short()),
-                format!("put the key's .pub file into {}, or sign it with a key that is there", self.keys.display()),
+                format!(
+                    "put the key's .pub file into {}, or sign it with a key that is there",
+                    self.keys.display()
+                ),
             ),
             None => Ok(Signed::ByStranger(key.short())),
         }

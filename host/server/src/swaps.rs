@@ -107,7 +107,11 @@ impl Swaps {
     }
 
     pub fn find(&self, id: u64) -> Option<Swap> {
-        self.lock().swaps.iter().find(|(swap, _)| swap.id == id).map(|(swap, _)| swap.clone())
+        self.lock()
+            .swaps
+            .iter()
+            .find(|(swap, _)| swap.id == id)
+            .map(|(swap, _)| swap.clone())
     }
 
     /// Asks a swap to end before it activates. False if there is none under way with this id.
@@ -170,7 +174,9 @@ impl Progress {
     pub fn enter(&self, part: usize, stage: &str) {
         self.started().insert((part, stage.to_string()), Instant::now());
         self.stages(part, |stages, took| {
-            let Some(at) = stages.iter().position(|found| found.slug == stage) else { return };
+            let Some(at) = stages.iter().position(|found| found.slug == stage) else {
+                return;
+            };
             for before in &mut stages[..at] {
                 match before.status.as_str() {
                     "running" => finish(before, "passed", None, took(&before.slug)),

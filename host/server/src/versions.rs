@@ -34,8 +34,12 @@ impl From<VersionError> for ApiError {
     fn from(error: VersionError) -> ApiError {
         match error {
             VersionError::Read(error) => ApiError::internal("reading policy versions", error),
-            VersionError::Unknown(_) => ApiError::not_found("no_such_version", error.to_string()).fix("`pointsman policy versions` lists them"),
-            VersionError::Ambiguous(_) => ApiError::new(StatusCode::CONFLICT, "ambiguous_version", error.to_string()).fix("give more of its digits"),
+            VersionError::Unknown(_) => {
+                ApiError::not_found("no_such_version", error.to_string()).fix("`pointsman policy versions` lists them")
+            }
+            VersionError::Ambiguous(_) => {
+                ApiError::new(StatusCode::CONFLICT, "ambiguous_version", error.to_string()).fix("give more of its digits")
+            }
             VersionError::NoCode(_) => ApiError::not_found("no_code", error.to_string()).fix("activate the file again"),
         }
     }
@@ -278,7 +282,10 @@ pub fn activation(row: &ActivationRow, report: Option<&SwapReport>) -> Activatio
         policy: row.policy.to_string(),
         digest: row.policy.digest.to_string(),
         engine: row.policy.engine.slug().to_string(),
-        previous: row.previous.as_ref().map(|previous| format!("{}@{}", previous.name, previous.version)),
+        previous: row
+            .previous
+            .as_ref()
+            .map(|previous| format!("{}@{}", previous.name, previous.version)),
         actor: row.actor.clone(),
         reason: row.reason.clone(),
         rolled_back: row.rolled_back,

@@ -12,15 +12,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use pointsman_coordinator::{Guards, Reply};
+use pointsman_coordinator::{CONFIRM_MS_MAX, CONFIRM_MS_MIN, Guards, Reply};
 use pointsman_model::command::Command;
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::{Actor, Digest};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Longest time that an activation may wait for its confirmation: a week.
-const CONFIRM_WITHIN_MS_MAX: u64 = 7 * 24 * 3_600_000;
 /// Most live decisions that a shadow stage may ask for.
 const SHADOW_FOR_MAX: u32 = 100_000;
 
@@ -43,6 +41,8 @@ pub struct ActivateBody {
     pub confirm_within_ms: Option<u64>,
     /// Also a version that the breaker took out of service a short while ago.
     pub force: bool,
+    /// Start with no state, though the version before has one that could be taken over.
+    pub fresh_state: bool,
     /// Live decisions that it has to see in shadow first.
     pub shadow_for: Option<u32>,
     /// Largest share of them in which it may disagree; without one, any.
@@ -79,6 +79,7 @@ pub(super) async fn activate(State(app): State<App>, headers: HeaderMap, Body(bo
         reason: why,
         confirm_within_ms,
         force,
+        fresh_state,
         shadow_for,
         shadow_changed_max,
         background,
@@ -98,8 +99,11 @@ pub(super) async fn activate(State(app): State<App>, headers: HeaderMap, Body(bo
         );
     }
     let offers = offers(&app, policies, stored).await?;
-    if confirm_within_ms.is_some_and(|within| !(1..=CONFIRM_WITHIN_MS_MAX).contains(&within)) {
-        return Err(wrong("/confirm_within_ms", format!("from 1 to {CONFIRM_WITHIN_MS_MAX}, a week")));
+    if confirm_within_ms.is_some_and(|within| !(CONFIRM_MS_MIN..=CONFIRM_MS_MAX).contains(&within)) {
+        return Err(wrong(
+            "/confirm_within_ms",
+            format!("from {CONFIRM_MS_MIN} to {CONFIRM_MS_MAX}, a week"),
+        ));
     }
     let shadow = match (shadow_for, shadow_changed_max) {
         (None, None) => None,
@@ -117,6 +121,7 @@ pub(super) async fn activate(State(app): State<App>, headers: HeaderMap, Body(bo
         offers,
         goal: Goal::Activate { confirm_within_ms },
         force,
+        fresh_state,
         shadow,
         shipped: false,
         actor,
@@ -144,6 +149,7 @@ pub(super) async fn start_canary(State(app): State<App>, headers: HeaderMap, Bod
         offers: offers(&app, policy.into_iter().collect(), stored.into_iter().collect()).await?,
         goal: Goal::Canary { share },
         force,
+        fresh_state: false,
         shadow: None,
         shipped: false,
         actor: actor(&headers)?,
@@ -168,7 +174,10 @@ async fn offers(app: &App, policies: Vec<PolicyUpload>, stored: Vec<String>) -> 
     }
     match offers.len() {
         0 => Err(wrong("/policies", "name at least one policy")),
-        n if n > PolicyKind::ALL.len() => Err(wrong("/policies", format!("at most {} policies, one of each kind", PolicyKind::ALL.len()))),
+        n if n > PolicyKind::ALL.len() => Err(wrong(
+            "/policies",
+            format!("at most {} policies, one of each kind", PolicyKind::ALL.len()),
+        )),
         _ => Ok(offers),
     }
 }
@@ -240,7 +249,10 @@ pub(super) async fn cancel(State(app): State<App>, Path(path): Path<String>) -> 
 }
 
 fn no_such_swap(id: u64) -> ApiError {
-    ApiError::not_found("no_such_swap", format!("there is no swap {id} among the latest of this host process"))
+    ApiError::not_found(
+        "no_such_swap",
+        format!("there is no swap {id} among the latest of this host process"),
+    )
 }
 
 /// What a policy would have decided, without a swap.
@@ -375,8 +387,10 @@ pub(super) async fn release(
     Path((path, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Json<Done>, ApiError> {
-    let key = Digest::parse(&key)
-        .ok_or_else(|| ApiError::bad_request("bad_key", "a quarantined input is named by 64 hexadecimal digits").fix("`pointsman policy quarantine` lists them"))?;
+    let key = Digest::parse(&key).ok_or_else(|| {
+        ApiError::bad_request("bad_key", "a quarantined input is named by 64 hexadecimal digits")
+            .fix("`pointsman policy quarantine` lists them")
+    })?;
     let command = Command::ReleaseQuarantine {
         kind: super::kind(&path)?,
         key,
@@ -389,6 +403,10 @@ fn done(reply: &Reply) -> Done {
     match reply {
         Reply::Generation(generation) => Done {
             generation: Some(*generation),
+            ..Done::default()
+        },
+        Reply::Generations(generations) => Done {
+            generation: generations.first().map(|(_, generation)| *generation),
             ..Done::default()
         },
         Reply::Done | Reply::Source(_) | Reply::Run(_) => Done::default(),

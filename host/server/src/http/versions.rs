@@ -45,7 +45,10 @@ pub(super) async fn show(State(app): State<App>, Path(version): Path<String>) ->
 
 pub(super) async fn code(State(app): State<App>, Path(version): Path<String>) -> Result<Response, ApiError> {
     let bytes = read(&app, move |reader, _| code_of(reader, &find(reader, &version)?)).await?;
-    let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     Ok((headers, bytes).into_response())
 }
 

@@ -24,6 +24,8 @@ pub struct Order {
     pub goal: Goal,
     /// Also a version that the breaker took out of service a short while ago.
     pub force: bool,
+    /// Start with no state, though the version before has one that could be taken over.
+    pub fresh_state: bool,
     pub shadow: Option<ShadowStage>,
     /// Part of the program: trusted as the program is, and not signed by itself.
     pub shipped: bool,
@@ -33,9 +35,13 @@ pub struct Order {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Goal {
-    Activate { confirm_within_ms: Option<u64> },
+    Activate {
+        confirm_within_ms: Option<u64>,
+    },
     /// A share of its kind's questions, beside the active version.
-    Canary { share: f64 },
+    Canary {
+        share: f64,
+    },
 }
 
 /// A look at live decisions before the activation.
@@ -54,6 +60,7 @@ impl Order {
             offers: vec![offer],
             goal: Goal::Activate { confirm_within_ms: None },
             force: false,
+            fresh_state: false,
             shadow: None,
             shipped: false,
             actor,
@@ -66,9 +73,13 @@ impl Order {
 #[derive(Clone, Debug)]
 pub enum SwapEnd {
     /// In service; of the first offer, for a set. The generation is none for a canary.
-    Done { generation: Option<u32> },
+    Done {
+        generation: Option<u32>,
+    },
     /// All of them were active already.
-    WasActive { generation: u32 },
+    WasActive {
+        generation: u32,
+    },
     Failed(PolicyProblem),
     /// The coordinator or the disk said no.
     Refused(PolicyProblem, Option<Refusal>),

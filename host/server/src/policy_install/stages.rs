@@ -83,7 +83,10 @@ impl Installer {
     fn stages(&self, order: &Order, progress: &Progress) -> Result<Option<u32>, Stop> {
         let mut passed = Vec::with_capacity(order.offers.len());
         for (part, offer) in order.offers.iter().enumerate() {
-            passed.push(self.checks(part, offer, order, progress).map_err(|problem| Stop::Failed(part, problem))?);
+            passed.push(
+                self.checks(part, offer, order, progress)
+                    .map_err(|problem| Stop::Failed(part, problem))?,
+            );
         }
         if let Some(generation) = self.all_active(order, &passed) {
             return Err(Stop::WasActive(generation));
@@ -176,13 +179,20 @@ impl Installer {
     }
 
     /// What needs the past or the present: replay, state, shadow.
-    fn live_stages(&self, part: usize, offer: &Offer, order: &Order, passed: &mut Passed, progress: &Progress) -> Result<(), PolicyProblem> {
+    fn live_stages(
+        &self,
+        part: usize,
+        offer: &Offer,
+        order: &Order,
+        passed: &mut Passed,
+        progress: &Progress,
+    ) -> Result<(), PolicyProblem> {
         let description = passed.checked.description.clone();
         let start = self
             .start_of(&description)
             .map_err(|rejected| refused(ProblemCode::NotActivated, "activate", &offer.file, rejected.to_string(), None))?;
         passed.replay = self.replay_gate(part, offer, &passed.checked, start.guards, progress)?;
-        let state = rehearse(part, &offer.file, &passed.checked, &start, progress)?;
+        let state = rehearse(part, &offer.file, order.fresh_state, &passed.checked, &start, progress)?;
         self.shadow_stage(part, &offer.file, order, &passed.checked, &start, state, progress)
     }
 
@@ -198,7 +208,13 @@ impl Installer {
         let file = &offer.file;
         let budgets = policy_replay::budgets(&offer.budgets).map_err(|(field, problem)| {
             let fix = "correct the budgets given with the activation, or NAME.budgets.json beside the file".to_string();
-            refused(ProblemCode::BudgetBroken, "replay", file, format!("budget {field}: {problem}"), Some(fix))
+            refused(
+                ProblemCode::BudgetBroken,
+                "replay",
+                file,
+                format!("budget {field}: {problem}"),
+                Some(fix),
+            )
         })?;
         if offer.budgets.last == 0 {
             progress.skip(part, "replay", "its budgets ask for none");
@@ -231,7 +247,13 @@ impl Installer {
                 n => format!(", and {} more", n - 1),
             };
             let fix = format!("`pointsman policy replay {file}` shows what changed; correct the policy, or the budgets");
-            return Err(refused(ProblemCode::BudgetBroken, "replay", file, format!("{first}{more}"), Some(fix)));
+            return Err(refused(
+                ProblemCode::BudgetBroken,
+                "replay",
+                file,
+                format!("{first}{more}"),
+                Some(fix),
+            ));
         }
         let words = match report.looked_at {
             0 => "no decision of this kind is recorded yet".to_string(),
@@ -248,7 +270,10 @@ impl Installer {
         Ok(Some(report))
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a step of the list above, with all that the steps before found")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a step of the list above, with all that the steps before found"
+    )]
     fn shadow_stage(
         &self,
         part: usize,
@@ -327,6 +352,7 @@ impl Installer {
             let digest = checked.description.policy.digest;
             codes.push((digest, checked.code.clone()));
             policies.push(Activation {
+                fresh_state: order.fresh_state,
                 report: Some(report),
                 ..Activation::of(checked.description.clone())
             });
@@ -361,7 +387,13 @@ impl Installer {
                 Rejected::Refused(refusal) => (refusal.fix.clone(), Some(refusal.clone())),
                 Rejected::Busy | Rejected::Full { .. } | Rejected::ReadOnly { .. } | Rejected::Stopping => (None, None),
             };
-            let problem = refused(ProblemCode::NotActivated, "activate", &order.offers[0].file, rejected.to_string(), fix);
+            let problem = refused(
+                ProblemCode::NotActivated,
+                "activate",
+                &order.offers[0].file,
+                rejected.to_string(),
+                fix,
+            );
             Stop::Refused(problem, refusal)
         })?;
         if let Goal::Canary { share } = order.goal {
@@ -371,6 +403,7 @@ impl Installer {
         self.tell_activation(&kinds, progress);
         match reply {
             Reply::Generation(generation) => Ok(Some(generation)),
+            Reply::Generations(generations) => Ok(generations.first().map(|(_, generation)| *generation)),
             Reply::Done | Reply::Source(_) | Reply::Run(_) => Ok(None),
         }
     }
@@ -447,20 +480,41 @@ impl Installer {
 
     fn go_on(&self, file: &str, stage: &str, progress: &Progress) -> Result<(), PolicyProblem> {
         if progress.is_cancelled() {
-            return Err(refused(ProblemCode::Cancelled, stage, file, "the swap was ended before it was activated".into(), None));
+            return Err(refused(
+                ProblemCode::Cancelled,
+                stage,
+                file,
+                "the swap was ended before it was activated".into(),
+                None,
+            ));
         }
         Ok(())
     }
 }
 
 /// Tries on a copy what the version does with the state of the one before; the state that it would start with.
-fn rehearse(part: usize, file: &str, checked: &Checked, start: &Start, progress: &Progress) -> Result<Vec<u8>, PolicyProblem> {
+fn rehearse(
+    part: usize,
+    file: &str,
+    fresh_state: bool,
+    checked: &Checked,
+    start: &Start,
+    progress: &Progress,
+) -> Result<Vec<u8>, PolicyProblem> {
     progress.enter(part, "state");
+    if fresh_state {
+        progress.skip(part, "state", "it is to start with none");
+        return Ok(Vec::new());
+    }
     let description = &checked.description;
     let Some((before, bytes)) = &start.before else {
         progress.skip(part, "state", "nothing was active before: it starts with none");
         return Ok(Vec::new());
     };
+    if start.state.is_empty() && before.policy.name == description.policy.name {
+        progress.skip(part, "state", "the version before has none");
+        return Ok(Vec::new());
+    }
     if before.policy.name != description.policy.name {
         let words = format!("{} is another policy: it starts with none", description.policy.name);
         progress.skip(part, "state", words);
@@ -489,7 +543,7 @@ fn rehearse(part: usize, file: &str, checked: &Checked, start: &Start, progress:
                 fault.class.slug(),
                 fault.detail
             );
-            let fix = "correct `migrate`, or give the policy another name so that it starts with none".to_string();
+            let fix = "correct `migrate`, or activate it with --fresh-state".to_string();
             Err(refused(ProblemCode::StateNotTaken, "state", file, message, Some(fix)))
         }
     }

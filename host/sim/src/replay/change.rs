@@ -43,6 +43,8 @@ const ERRORS: &[(FaultClass, &str, &str)] = &[
     (FaultClass::InvalidOutput, "new_error_invalid_output", "answers what does not fit"),
     (FaultClass::RefusedImport, "new_error_refused_import", "calls what it may not"),
     (FaultClass::Declined, "new_error_declined", "declines"),
+    (FaultClass::Guard, "new_error_guard", "proposes what a guard forbids"),
+    (FaultClass::Quarantined, "new_error_quarantined", "is not asked about this input"),
     (FaultClass::HostFault, "new_error_host_fault", "cannot be asked"),
 ];
 

@@ -48,6 +48,7 @@ fn recorded(id: u64, verdict: RetryVerdict) -> RecordedDecision {
             generation: 1,
             context: Digest::default(),
             scores: None,
+            input: None,
             ruling: Ruling {
                 verdict: Verdict::Retry(verdict),
                 advice: Advice {
