@@ -21,6 +21,10 @@ pipeline: Array<Stage>, window: Window, totals: Totals, active: ModelCard | null
  */
 policies: Array<PolicyCard>,
 /**
+ * Swaps of this host process with their stages, newest first; the 20 newest.
+ */
+swaps: Array<Swap>,
+/**
  * Latest first; the 30 newest.
  */
 jobs: Array<JobRow>,
@@ -109,7 +113,11 @@ export type PolicyCard = { kind: string, generation: number, name: string, versi
 /**
  * component, rhai, built-in
  */
-engine: string, summary: string, since_seq: number, since: number, actor: string, reason: string,
+engine: string, summary: string, since_seq: number,
+/**
+ * The last decision before it: it is asked since the next.
+ */
+since_decision: number | null, since: number, actor: string, reason: string,
 /**
  * Decisions this generation has answered, and its faults.
  */
@@ -118,6 +126,22 @@ decisions: number, faults: number,
  * Version a rollback would bring back.
  */
 previous: string | null,
+/**
+ * Kinds that were activated together have the same number.
+ */
+set: number | null,
+/**
+ * Not confirmed yet: at this time it is taken back.
+ */
+confirm_by: number | null,
+/**
+ * Refuses activations and canaries until it is unpinned; says by whom and why.
+ */
+pinned: string | null,
+/**
+ * Name of the key that signed its code.
+ */
+signed_by: string | null, canary: CanaryCard | null, shadow: ShadowCard | null, breaker: BreakerCard, quarantine: Array<QuarantineCard>,
 /**
  * The latest refused file of this kind since the last activation.
  */
@@ -152,7 +176,7 @@ verdict: string,
  */
 summary: string, subject: string, reasons: Array<ReasonRow>, policy: string, digest: string, engine: string, generation: number,
 /**
- * active, last_good, built_in
+ * candidate, active, last_good, built_in
  */
 link: string, fuel: number | null, micros: number,
 /**
@@ -260,7 +284,15 @@ live: Array<LiveChange>, };
 /**
  * A time at which another policy version became the active one of its kind.
  */
-export type Activation = { seq: number, at: number, kind: string, generation: number, policy: string, digest: string, engine: string, previous: string | null, actor: string, reason: string, rolled_back: boolean, };
+export type Activation = { seq: number, at: number, kind: string, generation: number, policy: string, digest: string, engine: string, previous: string | null, actor: string, reason: string, rolled_back: boolean,
+/**
+ * Kinds that were activated together have the same number.
+ */
+set: number | null, confirm_by: number | null, confirmed_at: number | null,
+/**
+ * What the swap's stages found, as it was recorded.
+ */
+report: unknown, };
 
 export type PolicySetting = { name: string, help: string, value: boolean | number | string, default: boolean | number | string, minimum: number | null, maximum: number | null, };
 
@@ -283,7 +315,260 @@ export type PolicyCheck = { ok: boolean, kind: string | null, policy: string | n
 /**
  * Answer of a command.
  */
-export type Done = { source: number | null, run: number | null, generation: number | null, };
+export type Done = { source: number | null, run: number | null, generation: number | null,
+/**
+ * A swap that was started; `GET /api/v1/policies/swaps/{id}` tells how it goes.
+ */
+swap: number | null, };
+
+/**
+ * The way of one policy, or of a set of them, into service. Newest first in the read model, the last 20 of this host process.
+ */
+export type Swap = {
+/**
+ * Of this host process, from 1.
+ */
+id: number, actor: string, reason: string,
+/**
+ * running, active, failed
+ */
+status: string, started_at: number, finished_at: number | null,
+/**
+ * One for each policy of the set; most swaps have one.
+ */
+parts: Array<SwapPart>,
+/**
+ * Journal position of the activation.
+ */
+seq: number | null,
+/**
+ * To be confirmed by this time, or it is taken back.
+ */
+confirm_by: number | null,
+/**
+ * Why it failed. What was active before goes on serving.
+ */
+problem: PolicyProblem | null, };
+
+export type SwapPart = { file: string,
+/**
+ * Known once the policy has described itself.
+ */
+kind: string | null,
+/**
+ * `name@version`
+ */
+policy: string | null, digest: string | null,
+/**
+ * The generation it became.
+ */
+generation: number | null, stages: Array<SwapStage>, replay: ReplayReport | null,
+/**
+ * Name of the key that signed the code.
+ */
+signed_by: string | null, };
+
+export type SwapStage = {
+/**
+ * fetch, digest, signature, parse, compile, link, describe, settings, self_test, replay, state, shadow, activate, drain, retire
+ */
+slug: string, label: string,
+/**
+ * waiting, running, passed, failed, skipped
+ */
+status: string,
+/**
+ * How long it took; none while it waits.
+ */
+ms: number | null,
+/**
+ * One line: what was found, or why it failed or was skipped.
+ */
+detail: string,
+/**
+ * Progress of a stage that counts: decisions replayed or seen in shadow.
+ */
+done: number | null, total: number | null, };
+
+/**
+ * `GET /api/v1/policies/swaps`, newest first.
+ */
+export type SwapList = { swaps: Array<Swap>, };
+
+/**
+ * What a version would have decided on the recorded contexts, beside what was decided.
+ */
+export type ReplayReport = { kind: string, policy: string, digest: string,
+/**
+ * Recorded decisions looked at: those replayed and those that cannot be.
+ */
+looked_at: number, replayed: number, not_replayable: Array<Counted>, same: number,
+/**
+ * Another verdict, or an error where there was none, or none where there was one.
+ */
+changed: number,
+/**
+ * `changed / replayed`; 0 where nothing was replayed.
+ */
+changed_share: number,
+/**
+ * By class, most frequent first; `reason_only` is not a change of the verdict.
+ */
+classes: Array<Counted>, new_errors: number, errors_gone: number,
+/**
+ * Of the recorded decisions, and of the replay.
+ */
+before: CostSummary, after: CostSummary, first_divergence: Divergence | null, budgets: ReplayBudgets,
+/**
+ * Budgets that are broken, a sentence each with its numbers.
+ */
+broken: Array<string>, };
+
+/**
+ * What a replay may find and still pass. Given with an activation or in `NAME.budgets.json` beside the file.
+ */
+export type ReplayBudgets = {
+/**
+ * Newest recorded decisions that are replayed; 0 skips the gate.
+ */
+last: number,
+/**
+ * Largest share of changed verdicts.
+ */
+changed_share_max: number | null, new_errors_max: number,
+/**
+ * Most that the median fuel may grow by, as a factor.
+ */
+fuel_factor_max: number | null,
+/**
+ * Classes of change that must not occur.
+ */
+forbidden: Array<string>, };
+
+export type Counted = { slug: string, label: string, count: number, };
+
+/**
+ * Fuel and time of decisions, by rank; none where nothing is known.
+ */
+export type CostSummary = { fuel_p50: number | null, fuel_p99: number | null, micros_p50: number | null, micros_p99: number | null, };
+
+/**
+ * A recorded decision that would have been another.
+ */
+export type Divergence = { decision: number, at: number,
+/**
+ * Its class: `picks_other`, `retries_later`, `new_error_trap` ...
+ */
+class: string, class_label: string,
+/**
+ * In words: what was decided, and what would be.
+ */
+before: string, after: string, };
+
+/**
+ * A version that sees what is decided, and decides nothing.
+ */
+export type ShadowCard = { kind: string, name: string, version: string, digest: string, engine: string, file: string, actor: string, since: number,
+/**
+ * Decisions it was asked about after they were made.
+ */
+asked: number, agreed: number, disagreed: number, faults: number,
+/**
+ * Decisions that it did not see: it was too slow.
+ */
+dropped: number,
+/**
+ * By class, most frequent first.
+ */
+classes: Array<Counted>,
+/**
+ * The latest first; at most 10.
+ */
+disagreements: Array<Divergence>, };
+
+/**
+ * A version that decides a share of the questions.
+ */
+export type CanaryCard = { name: string, version: string, digest: string, engine: string, share: number, actor: string, reason: string, since: number, decisions: number, faults: number, faults_in_a_row: number, };
+
+/**
+ * Faults of the active version, and versions that were taken out of service for theirs.
+ */
+export type BreakerCard = { faults_in_a_row: number, faults_in_a_row_max: number, faults_in_window: number, faults_in_window_max: number, window_ms: number, tripped: Array<TrippedCard>, };
+
+/**
+ * Cannot be activated again before `until`, except by force.
+ */
+export type TrippedCard = { digest: string, until: number, why: string, };
+
+/**
+ * An input on which policies failed again and again: the built-in answers it.
+ */
+export type QuarantineCard = {
+/**
+ * To be handed back to release it.
+ */
+key: string, since: number, faults: number,
+/**
+ * What it is about, and the last fault.
+ */
+detail: string, };
+
+export type VersionRow = { name: string, version: string, kind: string, engine: string,
+/**
+ * SHA-256 over code, settings and limits: names the version.
+ */
+digest: string,
+/**
+ * SHA-256 of the code alone, as `sha256sum FILE` prints it; none where the code is not kept.
+ */
+code_digest: string | null, code_bytes: number, first_seen: number,
+/**
+ * Time at which it last became the active version.
+ */
+last_active_at: number | null,
+/**
+ * Whether it is active now.
+ */
+active: boolean, decisions: number, signed_by: string | null, };
+
+/**
+ * `GET /api/v1/policies/versions`, newest first.
+ */
+export type VersionList = { versions: Array<VersionRow>, };
+
+/**
+ * `GET /api/v1/policies/versions/{digest or name@version}`
+ */
+export type VersionDetail = { row: VersionRow, summary: string, settings: Array<PolicySetting>, fuel: number, deadline_ms: number, memory_bytes: number, state_version: number,
+/**
+ * Times at which it became active, latest first.
+ */
+activations: Array<Activation>, };
+
+/**
+ * `GET /api/v1/policies/diff?a=&b=`
+ */
+export type VersionDiff = { a: VersionRow, b: VersionRow,
+/**
+ * Only what differs.
+ */
+metadata: Array<FieldDiff>, settings: Array<FieldDiff>, limits: Array<FieldDiff>,
+/**
+ * Unified diff; none for components and where the code is the same.
+ */
+code: string | null, };
+
+export type FieldDiff = { name: string,
+/**
+ * As text; none where it is not there.
+ */
+before: string | null, after: string | null, };
+
+/**
+ * `GET /api/v1/policies/decided-by?policy=DIGEST|NAME`: when it was active, and a page of what it decided, newest first.
+ */
+export type DecidedBy = { activations: Array<Activation>, decisions: Array<DecisionRow>, next_cursor: string | null, };
 
 /** A point of a loss curve: step, training loss, held-out loss. */
 export type Point = [number, number | null, number | null];

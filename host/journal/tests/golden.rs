@@ -11,7 +11,9 @@ use pointsman_model::decision::{
     Block, CurriculumVerdict, Decision, GateVerdict, Link, RetryVerdict, Seed, SelectionVerdict, Subject, Verdict,
 };
 use pointsman_model::event::{CandidateStep, Event, PolicyCanaryEnd, StageBy, StateHandover};
-use pointsman_model::policy::{Cost, Fault, FaultClass, PolicyKind, PolicyRef, Setting, Value as SettingValue};
+use pointsman_model::policy::{
+    Cost, Fault, FaultClass, PolicyKind, PolicyRef, ReplaySummary, Setting, StageReport, SwapReport, Value as SettingValue,
+};
 use pointsman_model::promotion::{CandidateEnd, ServedSample};
 use pointsman_model::run::{Completion, Pair, Run, RunClass, RunEnd, RunReport, Work};
 use pointsman_model::settings::Settings;
@@ -162,6 +164,23 @@ fn examples() -> Vec<Event> {
                 from_version: 1,
                 state: vec![0, 255],
             },
+            report: Some(SwapReport {
+                stages: vec![StageReport {
+                    stage: "self_test".into(),
+                    passed: true,
+                    ms: 0.5,
+                    detail: "fine".into(),
+                }],
+                replay: Some(ReplaySummary {
+                    looked_at: 200,
+                    replayed: 198,
+                    changed: 3,
+                    new_errors: 0,
+                    errors_gone: 1,
+                }),
+                signed_by: Some("alice".into()),
+                signature: Some("pointsman-signature-v1".into()),
+            }),
         },
         Event::PolicyConfirmed {
             kinds: vec![PolicyKind::SourceSelection, PolicyKind::Retry],
@@ -231,6 +250,7 @@ fn examples() -> Vec<Event> {
             set: None,
             confirm_by: None,
             state,
+            report: None,
         });
     }
     for (to, by) in [

@@ -40,6 +40,7 @@ fn story() -> Vec<(u64, Vec<Emitted>)> {
         set: None,
         confirm_by: None,
         state: StateHandover::Empty,
+        report: None,
     });
     let back = bare(Event::PolicyRolledBack {
         kind: PolicyKind::SourceSelection,
@@ -571,6 +572,7 @@ fn code_is_kept_with_its_version() {
         set: None,
         confirm_by: None,
         state: StateHandover::Empty,
+        report: None,
     };
     journal
         .append(START, &[bare(activated)], &[(digest, code.clone())])

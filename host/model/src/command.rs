@@ -1,7 +1,7 @@
 //! Commands: what is asked of the coordinator. Each is handled whole or refused whole.
 
 use crate::ids::{Actor, Digest, ModelTag, RunId, SourceId};
-use crate::policy::{PolicyDescription, PolicyKind};
+use crate::policy::{PolicyDescription, PolicyKind, SwapReport};
 use crate::promotion::ServedSample;
 use crate::run::{AttemptToken, RunReport};
 use crate::settings::Settings;
@@ -132,6 +132,8 @@ pub struct Activation {
     pub description: PolicyDescription,
     /// Start with an empty state, though the version before has one that could be taken over.
     pub fresh_state: bool,
+    /// What was found on the way; recorded with the activation.
+    pub report: Option<SwapReport>,
 }
 
 impl Activation {
@@ -140,6 +142,7 @@ impl Activation {
         Activation {
             description,
             fresh_state: false,
+            report: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::decision::Decision;
 use crate::ids::{Actor, DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
-use crate::policy::{Fault, PolicyDescription, PolicyKind, PolicyRef};
+use crate::policy::{Fault, PolicyDescription, PolicyKind, PolicyRef, SwapReport};
 use crate::promotion::{CandidateEnd, ServedSample};
 use crate::run::{AttemptToken, Run, RunReport};
 use crate::settings::Settings;
@@ -154,6 +154,9 @@ pub enum Event {
         confirm_by: Option<Millis>,
         #[serde(default)]
         state: StateHandover,
+        /// What was found on its way into service.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        report: Option<SwapReport>,
     },
     /// What waited for a confirmation stays.
     PolicyConfirmed {

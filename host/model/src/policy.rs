@@ -170,6 +170,38 @@ impl PolicyDescription {
     }
 }
 
+/// What the stages of a swap found, kept with the activation: facts for people, nothing is decided by them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SwapReport {
+    pub stages: Vec<StageReport>,
+    pub replay: Option<ReplaySummary>,
+    /// Name of the trusted key that signed the code, and the signature's text.
+    pub signed_by: Option<String>,
+    pub signature: Option<String>,
+}
+
+/// A stage that was passed, or skipped for the reason in its detail.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StageReport {
+    pub stage: String,
+    pub passed: bool,
+    pub ms: f64,
+    pub detail: String,
+}
+
+/// What the replay of recorded decisions found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplaySummary {
+    pub looked_at: u64,
+    pub replayed: u64,
+    pub changed: u64,
+    pub new_errors: u64,
+    pub errors_gone: u64,
+}
+
 /// Most bytes of state that a policy may keep.
 pub const STATE_BYTES_MAX: usize = 64 << 10;
 

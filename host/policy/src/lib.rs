@@ -38,4 +38,4 @@ pub use library::{Checked, Library, LibraryError, PolicySource};
 pub use limits::*;
 pub use problem::{PolicyProblem, ProblemCode, Stage};
 pub use self_test::canned_context;
-pub use version::{CONTRACT, digest as version_digest};
+pub use version::{CONTRACT, digest as version_digest, sha256};

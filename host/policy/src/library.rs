@@ -5,7 +5,7 @@ use crate::limits::{COMPONENT_BYTES_MAX, NAME_BYTES_MAX, REASON_TEXT_BYTES_MAX, 
 use crate::log::is_plain;
 use crate::problem::{PolicyProblem, ProblemCode, Stage};
 use crate::self_test::canned_context;
-use crate::version::{Failure, Program, Told, Version, digest};
+use crate::version::{Failure, Program, Told, Version, blake3_digest, digest, sha256};
 use crate::{component, script, settings};
 use pointsman_model::ids::Digest;
 use pointsman_model::policy::*;
@@ -79,14 +79,27 @@ impl Library {
     /// Takes a policy through every stage, on the calling thread: keep it off the one that decides, as a component
     /// takes a tenth of a second to compile, and a hostile one longer.
     pub fn check(&self, source: PolicySource, ceilings: PolicyLimits) -> Result<Checked, PolicyProblem> {
+        self.check_watched(source, ceilings, &mut |_| {})
+    }
+
+    /// The same, telling each stage as it begins. A script is not compiled and not linked.
+    pub fn check_watched(
+        &self,
+        source: PolicySource,
+        ceilings: PolicyLimits,
+        on_stage: &mut dyn FnMut(Stage),
+    ) -> Result<Checked, PolicyProblem> {
+        on_stage(Stage::Fetch);
         let PolicySource {
             file,
             bytes,
             settings: given,
         } = source;
         let engine = fetch(&file, &bytes)?;
-        let code_digest = Digest::of(&bytes);
-        let mut program = self.load(engine, &file, &bytes, code_digest, ceilings)?;
+        on_stage(Stage::Digest);
+        let code_digest = sha256(&bytes);
+        let mut program = self.load(engine, &file, &bytes, code_digest, ceilings, on_stage)?;
+        on_stage(Stage::Describe);
         let told =
             guarded(|| program.describe()).map_err(|failure| problem(failure, ProblemCode::DescribeFailed, Stage::Describe, &file))?;
         check_told(&file, &told)?;
@@ -101,6 +114,7 @@ impl Library {
             return Err(PolicyProblem::new(ProblemCode::BadDescription, Stage::Describe, &file, message)
                 .fix("return the kind of the world it is built for"));
         }
+        on_stage(Stage::Settings);
         let settings = settings::complete(&told.settings, &given)
             .map_err(|fault| PolicyProblem::new(ProblemCode::BadSetting, Stage::Settings, &file, fault.message).fix(fault.fix))?;
         let objections = guarded(|| program.check_settings(&settings))
@@ -110,6 +124,7 @@ impl Library {
             return Err(PolicyProblem::new(ProblemCode::SettingsRefused, Stage::Settings, &file, message));
         }
 
+        on_stage(Stage::SelfTest);
         let limits = within(ceilings, told.limits);
         program.settle(&told.name, limits);
         let mut context = canned_context(told.kind);
@@ -180,9 +195,19 @@ impl Library {
         if self.contains(recorded) {
             return Ok(());
         }
-        let code_digest = Digest::of(code);
+        let code_digest = sha256(code);
         let found = digest(*engine, description.kind, code_digest, &description.settings, description.limits);
-        if found != *recorded {
+        // Journals of the first releases name versions by BLAKE3.
+        let first = || {
+            blake3_digest(
+                *engine,
+                description.kind,
+                Digest::of(code),
+                &description.settings,
+                description.limits,
+            )
+        };
+        if found != *recorded && first() != *recorded {
             let message = format!(
                 "its stored code, settings and limits have digest {}, recorded was {}",
                 found.short(),
@@ -194,7 +219,7 @@ impl Library {
         if *engine == EngineKind::BuiltIn {
             return Ok(());
         }
-        let mut program = self.load(*engine, &file, code, code_digest, description.limits)?;
+        let mut program = self.load(*engine, &file, code, code_digest, description.limits, &mut |_| {})?;
         program.settle(name, description.limits);
         self.put(Arc::new(Version {
             description: description.clone(),
@@ -221,6 +246,12 @@ impl Library {
         self.version(digest).map(|version| version.description.clone())
     }
 
+    /// Decisions under way on a version, and what else still holds it: a shadow, a replay.
+    pub fn uses(&self, digest: &Digest) -> usize {
+        let versions = self.0.versions.read().unwrap_or_else(PoisonError::into_inner);
+        versions.get(digest).map_or(0, |version| Arc::strong_count(version) - 1)
+    }
+
     /// How many versions are loaded.
     pub fn len(&self) -> usize {
         self.0.versions.read().unwrap_or_else(PoisonError::into_inner).len()
@@ -243,9 +274,18 @@ impl Library {
             .insert(digest, version);
     }
 
-    fn load(&self, engine: EngineKind, file: &str, code: &[u8], digest: Digest, limits: PolicyLimits) -> Result<Program, PolicyProblem> {
+    fn load(
+        &self,
+        engine: EngineKind,
+        file: &str,
+        code: &[u8],
+        digest: Digest,
+        limits: PolicyLimits,
+        on_stage: &mut dyn FnMut(Stage),
+    ) -> Result<Program, PolicyProblem> {
+        on_stage(Stage::Parse);
         match engine {
-            EngineKind::Component => component::load(file, code, digest, limits, self.0.cache.as_ref()).map(Program::Component),
+            EngineKind::Component => component::load(file, code, digest, limits, self.0.cache.as_ref(), on_stage).map(Program::Component),
             EngineKind::Rhai => script::load(file, code, limits).map(Program::Script),
             EngineKind::BuiltIn => Err(PolicyProblem::new(
                 ProblemCode::UnknownFormat,

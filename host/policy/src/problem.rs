@@ -98,6 +98,22 @@ codes! {
     "The host itself failed, not the policy.";
     RuntimeError = "PM2121",
     "The script raised an error while it ran.";
+    Unsigned = "PM2141",
+    "This host takes signed policies only, and no signature came with this one. Sign the file with `pointsman policy sign FILE --key KEYFILE`; the signature stands in FILE.sig beside it.";
+    BadSignature = "PM2142",
+    "The signature is not one of this code: the file was changed after it was signed, or the signature belongs to another file or is damaged. Sign the file again.";
+    UntrustedKey = "PM2143",
+    "The signature is right, but its key is not among those that this host trusts. An operator trusts a key by putting its .pub file into the directory of trusted keys.";
+    BudgetBroken = "PM2151",
+    "The version was asked about recorded decisions, and what it answered is outside the budgets that were declared: too many changed verdicts, new errors, fuel, or a class of change that is forbidden. Nothing live was asked of it. Look with `pointsman policy replay FILE`, and correct the policy or the budgets.";
+    StateNotTaken = "PM2152",
+    "The version could not take over the state of the version before it, tried on a copy. Correct `migrate`, or give the policy another name so that it starts empty.";
+    ShadowDisagreed = "PM2153",
+    "In shadow, the version disagreed with live decisions more often than allowed, or saw too few of them in time.";
+    NotActivated = "PM2154",
+    "The version passed its checks, but the host refused the activation: the kind is pinned, the version was taken out of service a short while ago, or the journal cannot be written.";
+    Cancelled = "PM2155",
+    "Somebody ended the swap before the version was activated, or the host was shut down.";
 }
 
 impl fmt::Display for ProblemCode {

@@ -9,6 +9,7 @@ use pointsman_model::context::Context;
 use pointsman_model::decision::Answer;
 use pointsman_model::ids::Digest;
 use pointsman_model::policy::*;
+use sha2::Digest as _;
 
 /// The contract that this crate speaks; part of every version's digest.
 pub const CONTRACT: &str = "pointsman:policy@0.1.0";
@@ -149,12 +150,32 @@ impl Program {
 /// Why a version without a migration cannot take over older state.
 pub(crate) const NO_MIGRATION: &str = "it has no `migrate`, so it reads state of its own version only";
 
-/// Names code, settings and limits together. Each part is written with its length, so that no two versions share bytes.
+/// SHA-256, as `sha256sum` prints it for a file.
+pub fn sha256(bytes: &[u8]) -> Digest {
+    Digest(sha2::Sha256::digest(bytes).into())
+}
+
+/// Names code, settings and limits together: SHA-256 over all three. Each part is written with its length, so that no
+/// two versions share bytes. `code` is the SHA-256 of the code.
 pub fn digest(engine: EngineKind, kind: PolicyKind, code: Digest, settings: &[Setting], limits: PolicyLimits) -> Digest {
+    let mut hasher = sha2::Sha256::new();
+    parts(engine, kind, code, settings, limits, |bytes| hasher.update(bytes));
+    Digest(hasher.finalize().into())
+}
+
+/// The same by BLAKE3, as the first releases recorded it. `code` is the BLAKE3 of the code.
+pub(crate) fn blake3_digest(engine: EngineKind, kind: PolicyKind, code: Digest, settings: &[Setting], limits: PolicyLimits) -> Digest {
     let mut hasher = blake3::Hasher::new();
-    let mut part = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
+    parts(engine, kind, code, settings, limits, |bytes| {
         hasher.update(bytes);
+    });
+    Digest(*hasher.finalize().as_bytes())
+}
+
+fn parts(engine: EngineKind, kind: PolicyKind, code: Digest, settings: &[Setting], limits: PolicyLimits, mut update: impl FnMut(&[u8])) {
+    let mut part = |bytes: &[u8]| {
+        update(&(bytes.len() as u64).to_le_bytes());
+        update(bytes);
     };
     part(CONTRACT.as_bytes());
     part(engine.slug().as_bytes());
@@ -183,7 +204,6 @@ pub fn digest(engine: EngineKind, kind: PolicyKind, code: Digest, settings: &[Se
     for limit in [fuel, u64::from(deadline_ms), memory_bytes] {
         part(&limit.to_le_bytes());
     }
-    Digest(*hasher.finalize().as_bytes())
 }
 
 #[cfg(test)]
@@ -192,7 +212,11 @@ mod tests {
 
     #[test]
     fn a_digest_names_code_settings_and_limits() {
-        let code = Digest::of(b"code");
+        assert_eq!(
+            sha256(b"abc").to_string(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        let code = sha256(b"code");
         let limits = PolicyLimits::default();
         let setting = |number| {
             [Setting {
@@ -204,7 +228,7 @@ mod tests {
         let first = digest_of(code, &setting(1.0), limits);
         assert_eq!(first, digest_of(code, &setting(1.0), limits));
         assert_ne!(first, digest_of(code, &setting(2.0), limits));
-        assert_ne!(first, digest_of(Digest::of(b"other"), &setting(1.0), limits));
+        assert_ne!(first, digest_of(sha256(b"other"), &setting(1.0), limits));
         assert_ne!(first, digest_of(code, &setting(1.0), PolicyLimits { fuel: 1, ..limits }));
     }
 }

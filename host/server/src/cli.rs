@@ -4,9 +4,12 @@ mod client;
 pub mod exit;
 mod policy;
 mod show;
+mod sign;
+mod swap;
 mod text;
 mod up;
 mod verify;
+mod versions;
 mod watch;
 
 pub use watch::{Held, Misfit};
@@ -119,6 +122,12 @@ pub struct UpOptions {
     /// Directory that is watched: a policy saved there goes live. Default: ./policies, where there is one.
     #[arg(long, env = "POINTSMAN_POLICIES")]
     pub policies: Option<PathBuf>,
+    /// Refuse policies that are not signed by a trusted key.
+    #[arg(long)]
+    pub require_signatures: bool,
+    /// Directory of the public keys that are trusted. Default: trusted-keys in the data directory.
+    #[arg(long, value_name = "DIR")]
+    pub trusted_keys: Option<PathBuf>,
     /// A small set of sources and quick settings: the whole loop in about two minutes.
     #[arg(long)]
     pub demo: bool,
@@ -167,16 +176,172 @@ enum Policy {
         #[arg(long)]
         settings: Option<PathBuf>,
     },
-    /// Make a file the active version of its kind.
-    Activate {
-        file: PathBuf,
+    /// Make files the active versions of their kinds: several as one set.
+    Activate(Activate),
+    /// Keep what was activated on trial.
+    Confirm { kind: String },
+    /// Back to the version before, with the state it had.
+    Rollback {
+        kind: String,
+        /// And the other kinds that were activated with it.
         #[arg(long)]
-        settings: Option<PathBuf>,
+        set: bool,
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Back to the version before.
-    Rollback {
+    /// Hold a kind at its active version.
+    Pin {
+        kind: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Let a kind be changed again.
+    Unpin {
+        kind: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// What a file would have decided on the latest recorded decisions.
+    Replay {
+        file: PathBuf,
+        #[arg(long)]
+        settings: Option<PathBuf>,
+        /// Newest decisions of its kind.
+        #[arg(long)]
+        last: Option<u32>,
+        /// JSON file with budgets; default: NAME.budgets.json beside the file, where there is one.
+        #[arg(long)]
+        budgets: Option<PathBuf>,
+        /// Read this data directory instead of asking a host.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// Let a file see what is decided, and decide nothing.
+    #[command(subcommand)]
+    Shadow(Shadow),
+    /// Let a file decide a share of its kind's questions.
+    #[command(subcommand)]
+    Canary(Canary),
+    /// Swaps of this host process and their stages.
+    Swaps {
+        /// One swap.
+        id: Option<u64>,
+        /// End it before it activates.
+        #[arg(long, requires = "id")]
+        cancel: bool,
+    },
+    /// Inputs on which policies failed again and again.
+    Quarantine {
+        /// Ask policies about it again; `pointsman policy quarantine` lists the keys.
+        #[arg(long, value_name = "KEY")]
+        release: Option<String>,
+    },
+    /// Versions that have been active, newest first.
+    Versions {
+        /// A kind, or a policy's name.
+        #[arg(value_name = "KIND|NAME")]
+        of: Option<String>,
+    },
+    /// One version whole.
+    Show {
+        #[arg(value_name = "NAME@VERSION|DIGEST")]
+        version: String,
+    },
+    /// What differs between two versions: code, settings, limits.
+    Diff { a: String, b: String },
+    /// A version's code, byte for byte, on standard output.
+    Code {
+        #[arg(value_name = "NAME@VERSION|DIGEST")]
+        version: String,
+    },
+    /// Which policy decided what, when.
+    DecidedBy {
+        #[arg(value_name = "NAME|NAME@VERSION|DIGEST")]
+        policy: String,
+        #[arg(long, default_value_t = 30)]
+        limit: u32,
+        /// The answer's next_cursor, for the decisions before these.
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Make a pair of keys: NAME.key to sign with, NAME.pub to be trusted.
+    Keygen { name: PathBuf },
+    /// Sign a file's code: writes FILE.sig.
+    Sign {
+        file: PathBuf,
+        #[arg(long)]
+        key: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Activate {
+    /// Files, or versions that were active before by digest or name@version.
+    #[arg(required = true, value_name = "FILE|DIGEST")]
+    pub(crate) policies: Vec<String>,
+    /// JSON file with settings; default: NAME.settings.json beside the file, where there is one.
+    #[arg(long)]
+    pub(crate) settings: Option<PathBuf>,
+    /// Taken back unless it is confirmed within this time: 90s, 10m, 2h.
+    #[arg(long, value_name = "TIME", value_parser = swap::parse_time_ms)]
+    pub(crate) confirm_within: Option<u64>,
+    /// Also a version that the breaker took out of service a short while ago.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Start with no state, though the version before has one that could be taken over.
+    #[arg(long)]
+    pub(crate) fresh_state: bool,
+    /// Live decisions that it has to see in shadow first.
+    #[arg(long, value_name = "DECISIONS")]
+    pub(crate) shadow_for: Option<u32>,
+    /// Largest share of them in which it may disagree.
+    #[arg(long, value_name = "SHARE", requires = "shadow_for")]
+    pub(crate) shadow_changed_max: Option<f64>,
+    /// JSON file with the replay's budgets; default: NAME.budgets.json beside the file, where there is one.
+    #[arg(long)]
+    pub(crate) budgets: Option<PathBuf>,
+    /// Newest recorded decisions that are replayed; 0 for none.
+    #[arg(long)]
+    pub(crate) last: Option<u32>,
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+}
+
+#[derive(Subcommand, Debug)]
+enum Shadow {
+    Start {
+        file: PathBuf,
+        #[arg(long)]
+        settings: Option<PathBuf>,
+    },
+    Stop {
+        kind: String,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+enum Canary {
+    Start {
+        #[arg(value_name = "FILE|DIGEST")]
+        policy: String,
+        #[arg(long)]
+        settings: Option<PathBuf>,
+        /// Share of the questions that it decides, above 0 and at most 1.
+        #[arg(long)]
+        share: f64,
+        #[arg(long)]
+        force: bool,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Make it the active version, with the state it has.
+    Promote {
+        kind: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    #[command(alias = "end")]
+    Stop {
         kind: String,
         #[arg(long, default_value = "")]
         reason: String,
@@ -280,19 +445,63 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
         )),
         Command::Policy(Policy::List) => done(policy::list(&client, json)),
         Command::Policy(Policy::Check { file, settings }) => policy::check(json, &file, settings.as_deref()),
-        Command::Policy(Policy::Activate { file, settings, reason }) => {
-            policy::activate(&client, json, &file, settings.as_deref(), &reason)
+        Command::Policy(Policy::Activate(order)) => swap::activate(&client, json, order),
+        Command::Policy(Policy::Confirm { kind }) => done(swap::change(&client, json, &kind, "confirm", "", "is confirmed")),
+        Command::Policy(Policy::Rollback { kind, set, reason }) => done(swap::roll_back(&client, json, &kind, set, &reason)),
+        Command::Policy(Policy::Pin { kind, reason }) => done(swap::change(&client, json, &kind, "pin", &reason, "is pinned")),
+        Command::Policy(Policy::Unpin { kind, reason }) => {
+            done(swap::change(&client, json, &kind, "unpin", &reason, "is not pinned any more"))
         }
-        Command::Policy(Policy::Rollback { kind, reason }) => {
-            let path = format!("/api/v1/policies/{}/rollback", client::url_encoded(&kind));
-            done(show::post(
-                &client,
-                json,
-                &path,
-                &reason,
-                &format!("{kind} is back at the version before"),
-            ))
+        Command::Policy(Policy::Replay {
+            file,
+            settings,
+            last,
+            budgets,
+            data,
+        }) => swap::replay(&client, json, &file, settings.as_deref(), last, budgets.as_deref(), data.as_deref()),
+        Command::Policy(Policy::Shadow(Shadow::Start { file, settings })) => {
+            done(swap::start_shadow(&client, json, &file, settings.as_deref()))
         }
+        Command::Policy(Policy::Shadow(Shadow::Stop { kind })) => done(swap::stop_shadow(&client, json, &kind)),
+        Command::Policy(Policy::Canary(Canary::Start {
+            policy,
+            settings,
+            share,
+            force,
+            reason,
+        })) => swap::start_canary(&client, json, &policy, settings.as_deref(), share, force, &reason),
+        Command::Policy(Policy::Canary(Canary::Promote { kind, reason })) => done(swap::change(
+            &client,
+            json,
+            &kind,
+            "canary/promote",
+            &reason,
+            "is decided by its canary from now on",
+        )),
+        Command::Policy(Policy::Canary(Canary::Stop { kind, reason })) => {
+            done(swap::change(&client, json, &kind, "canary/stop", &reason, "has no canary any more"))
+        }
+        Command::Policy(Policy::Swaps {
+            id: Some(id),
+            cancel: true,
+        }) => done(show::post(
+            &client,
+            json,
+            &format!("/api/v1/policies/swaps/{id}/cancel"),
+            "",
+            &format!("swap {id} is being ended"),
+        )),
+        Command::Policy(Policy::Swaps { id, cancel: _ }) => done(swap::list(&client, json, id)),
+        Command::Policy(Policy::Quarantine { release }) => done(swap::quarantine(&client, json, release.as_deref())),
+        Command::Policy(Policy::Versions { of }) => done(versions::list(&client, json, of.as_deref())),
+        Command::Policy(Policy::Show { version }) => done(versions::show(&client, json, &version)),
+        Command::Policy(Policy::Diff { a, b }) => done(versions::diff(&client, json, &a, &b)),
+        Command::Policy(Policy::Code { version }) => done(versions::code(&client, &version)),
+        Command::Policy(Policy::DecidedBy { policy, limit, cursor }) => {
+            done(versions::decided_by(&client, json, &policy, limit, cursor.as_deref()))
+        }
+        Command::Policy(Policy::Keygen { name }) => done(sign::keygen(json, &name)),
+        Command::Policy(Policy::Sign { file, key }) => done(sign::sign(json, &file, &key)),
         Command::Models {
             action: None | Some(Models::List),
         } => done(show::models(&client, json)),

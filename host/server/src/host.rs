@@ -9,7 +9,10 @@ use crate::inbox::Inbox;
 use crate::policy_install::Installer;
 use crate::policy_watch::PolicyWatch;
 use crate::readers::Readers;
+use crate::shadow::Shadows;
+use crate::signing::Trust;
 use crate::standard::{StandardRequests, StandardThreads};
+use crate::swaps::Swaps;
 use crate::view::Batch;
 use crate::wire::{Alert, Point};
 use crate::{recovery, shipped};
@@ -41,6 +44,10 @@ pub struct HostOptions {
     pub listen: SocketAddr,
     /// Watched for policies.
     pub policies: Option<PathBuf>,
+    /// Refuse policies that are not signed by a trusted key.
+    pub require_signatures: bool,
+    /// Directory of the public keys that are trusted; `trusted-keys` in the data directory, where none is named.
+    pub trusted_keys: Option<PathBuf>,
     /// Program with the hidden subcommands `supervise` and `trainer`: this one, except in tests.
     pub exe: PathBuf,
     /// Variables that trainers get from the host's environment.
@@ -58,6 +65,8 @@ impl HostOptions {
             data: data.into(),
             listen,
             policies: None,
+            require_signatures: false,
+            trusted_keys: None,
             exe: exe.into(),
             pass_env: Vec::new(),
             probes: true,
@@ -164,6 +173,7 @@ impl Host {
             watch,
         } = self;
         stop.send_replace(true);
+        parts.policies.swaps.cancel_all();
         // Viewers close by themselves; a request that takes long is cut off.
         let mut server = server;
         if tokio::time::timeout(GOODBYE, &mut server).await.is_err() {
@@ -197,6 +207,8 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         data,
         listen: _,
         policies,
+        require_signatures,
+        trusted_keys,
         exe,
         pass_env,
         probes,
@@ -241,7 +253,13 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         check_replay,
     })?;
     let inbox = driver.inbox.clone();
-    let installer = Arc::new(Installer::new(library, inbox.clone(), readers.clone()));
+    let trust = Trust {
+        keys: trusted_keys.unwrap_or_else(|| data.join("trusted-keys")),
+        required: require_signatures,
+    };
+    let shadows = Shadows::start(hub.clone(), events.subscribe())?;
+    let swaps = Swaps::new(hub.clone());
+    let installer = Arc::new(Installer::new(library, inbox.clone(), readers.clone(), swaps, shadows, trust));
 
     // Recorded policies are loaded before anything is decided.
     for not_loaded in installer.load_recorded()? {

@@ -11,12 +11,15 @@ mod models;
 mod policies;
 mod settings;
 mod sources;
+mod swaps;
 mod training;
+mod versions;
 
 pub use guard::Guard;
 pub(crate) use jobs::point;
-pub use policies::{PolicyUpload, accepted, refused, settings_of};
+pub use policies::{PolicyUpload, accepted, refused, settings_of, settings_rows};
 pub use sources::SourceBody;
+pub use swaps::{ActivateBody, CanaryBody};
 
 use crate::host::Parts;
 use crate::inbox::{Inbox, Rejected};
@@ -55,8 +58,26 @@ pub fn router(app: App, guard: Guard) -> Router {
         .route("/decisions/{id}", get(decisions::show))
         .route("/policies", get(policies::list))
         .route("/policies/check", post(policies::check))
-        .route("/policies/activate", post(policies::activate))
-        .route("/policies/{kind}/rollback", post(policies::roll_back))
+        .route("/policies/activate", post(swaps::activate))
+        .route("/policies/replay", post(swaps::replay))
+        .route("/policies/shadow", post(swaps::start_shadow))
+        .route("/policies/canary", post(swaps::start_canary))
+        .route("/policies/swaps", get(swaps::list))
+        .route("/policies/swaps/{id}", get(swaps::show))
+        .route("/policies/swaps/{id}/cancel", post(swaps::cancel))
+        .route("/policies/versions", get(versions::list))
+        .route("/policies/versions/{version}", get(versions::show))
+        .route("/policies/versions/{version}/code", get(versions::code))
+        .route("/policies/diff", get(versions::diff))
+        .route("/policies/decided-by", get(versions::decided_by))
+        .route("/policies/{kind}/rollback", post(swaps::roll_back))
+        .route("/policies/{kind}/confirm", post(swaps::confirm))
+        .route("/policies/{kind}/pin", post(swaps::pin))
+        .route("/policies/{kind}/unpin", post(swaps::unpin))
+        .route("/policies/{kind}/shadow/stop", post(swaps::stop_shadow))
+        .route("/policies/{kind}/canary/promote", post(swaps::promote_canary))
+        .route("/policies/{kind}/canary/stop", post(swaps::stop_canary))
+        .route("/policies/{kind}/quarantine/{key}/release", post(swaps::release))
         .route("/models", get(models::list))
         .route("/models/rollback", post(models::roll_back))
         .route("/models/{tag}/approve", post(models::approve))

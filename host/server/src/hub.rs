@@ -10,7 +10,7 @@
 //! replacements only.
 
 use crate::patch;
-use crate::wire::{Alert, Dashboard, Frame, Point, PolicyProblem};
+use crate::wire::{Alert, Dashboard, Frame, Point, PolicyProblem, ShadowCard, Swap};
 use axum::extract::ws::Utf8Bytes;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -42,6 +42,10 @@ pub struct Asides {
     pub warming: std::collections::BTreeSet<u64>,
     /// Standard requests answered, by model tag.
     pub answered: BTreeMap<String, u64>,
+    /// Swaps of this host process, newest first.
+    pub swaps: Vec<Swap>,
+    /// Shadows, by kind.
+    pub shadows: BTreeMap<String, ShadowCard>,
 }
 
 /// Handle to the hub.
@@ -362,7 +366,10 @@ fn laid_over(given: &Dashboard, asides: &Asides) -> Dashboard {
         live,
         warming,
         answered,
+        swaps,
+        shadows,
     } = asides;
+    dashboard.swaps.clone_from(swaps);
     for job in dashboard.jobs.iter_mut().filter(|job| job.finished_at.is_none()) {
         if let Some((step, loss)) = live.get(&job.id) {
             job.steps = Some(u32::try_from(*step).unwrap_or(u32::MAX));
@@ -378,6 +385,7 @@ fn laid_over(given: &Dashboard, asides: &Asides) -> Dashboard {
             .get(&card.kind)
             .filter(|(generation, _)| card.generation <= *generation)
             .map(|(_, problem)| problem.clone());
+        card.shadow = shadows.get(&card.kind).cloned();
     }
     if let Some(active) = &mut dashboard.active {
         active.answered = answered.get(&active.tag).copied().unwrap_or(0);

@@ -8,6 +8,8 @@
 //! | [`view`], [`hub`] | the read model of the first screen, and the frames that viewers share |
 //! | [`http`] | the API, the live stream and the page |
 //! | [`policy_install`], [`policy_watch`], [`shipped`] | the way of a policy into service |
+//! | [`swaps`], [`policy_replay`], [`shadow`] | its stages as they go, and what it would have decided, then and now |
+//! | [`versions`], [`signing`] | versions as the journal keeps them, and who signed them |
 //! | [`standard`] | standard requests, and what they tell about a candidate |
 //! | [`host`] | all of it started and ended in order |
 //! | [`cli`] | the command line; [`story`] and [`demo`] are what `up` tells and shows |
@@ -27,12 +29,17 @@ pub mod hub;
 pub mod inbox;
 pub mod patch;
 pub mod policy_install;
+pub mod policy_replay;
 pub mod policy_watch;
 pub mod problem;
 pub mod readers;
 pub mod recovery;
+pub mod shadow;
 pub mod shipped;
+pub mod signing;
 pub mod standard;
 pub mod story;
+pub mod swaps;
+pub mod versions;
 pub mod view;
 pub mod wire;

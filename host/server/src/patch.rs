@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 /// Top-level lists whose rows have an `id` and stand newest first.
-const ROW_LISTS: [&str; 2] = ["jobs", "decisions"];
+const ROW_LISTS: [&str; 3] = ["jobs", "decisions", "swaps"];
 
 /// Operations that lead from `old` to `new`, both objects with the same keys.
 ///

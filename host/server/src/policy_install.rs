@@ -1,30 +1,36 @@
-//! The way of a policy into service, off the thread that decides: check, install, activate at a journal position.
+//! The way of a policy into service, off the thread that decides: every stage of a swap, told as it goes.
+//!
+//! A failure at any stage leaves what was active serving: until the activation, which is one place in the journal,
+//! nothing live has been touched.
+
+mod order;
+mod stages;
+
+pub use order::{Goal, Offer, Order, ShadowStage, SwapEnd};
 
 use crate::inbox::{Inbox, Rejected};
 use crate::problem::ApiError;
 use crate::readers::Readers;
+use crate::shadow::Shadows;
+use crate::signing::Trust;
+use crate::swaps::Swaps;
 use crate::wire;
 use pointsman_coordinator::{Reply, State};
 use pointsman_model::command::Command;
-use pointsman_model::policy::{PolicyDescription, PolicyKind, PolicyLimits, Setting};
+use pointsman_model::policy::{PolicyDescription, PolicyKind, PolicyLimits};
 use pointsman_model::{Actor, Digest};
-use pointsman_policy::{Checked, Library, PolicySource};
+use pointsman_policy::{Checked, Library, PolicySource, Stage};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// A policy as it is offered: a file's name and bytes, and the settings that differ from its defaults.
-#[derive(Clone, Debug)]
-pub struct Offer {
-    pub file: String,
-    pub code: Vec<u8>,
-    pub settings: Vec<Setting>,
-}
 
 /// Checks, installs and activates policy versions. Its calls block: not for async threads.
 pub struct Installer {
     library: Library,
     inbox: Inbox,
     readers: Arc<Readers>,
+    pub swaps: Arc<Swaps>,
+    pub shadows: Arc<Shadows>,
+    trust: Trust,
     /// One check at a time: compiling takes a core and much memory.
     checking: Mutex<()>,
     /// Versions that are loaded. Locked from install to activation, so that nothing is swept between.
@@ -40,60 +46,68 @@ pub struct NotLoaded {
 }
 
 impl Installer {
-    pub fn new(library: Library, inbox: Inbox, readers: Arc<Readers>) -> Installer {
+    pub fn new(library: Library, inbox: Inbox, readers: Arc<Readers>, swaps: Arc<Swaps>, shadows: Arc<Shadows>, trust: Trust) -> Installer {
         Installer {
             library,
             inbox,
             readers,
+            swaps,
+            shadows,
+            trust,
             checking: Mutex::default(),
             loaded: Mutex::default(),
         }
     }
 
-    /// Takes an offer through every stage; nothing live is touched.
+    /// Takes an offer through the stages that need nothing live.
     pub fn check(&self, offer: &Offer) -> Result<Checked, wire::PolicyProblem> {
         let _one_at_a_time = lock(&self.checking);
-        check(&self.library, offer)
+        self.trust
+            .check(&offer.file, pointsman_policy::sha256(&offer.code), offer.signature.as_deref())?;
+        check(&self.library, offer, &mut |_| {})
     }
 
     /// The same without a host, for the command line.
     pub fn check_offline(offer: &Offer) -> Result<Checked, wire::PolicyProblem> {
-        check(&Library::new(), offer)
+        check(&Library::new(), offer, &mut |_| {})
     }
 
-    /// Makes a checked version the active one of its kind.
-    pub fn activate(&self, checked: Checked, actor: Actor, reason: String) -> Result<Reply, Rejected> {
-        let mut loaded = lock(&self.loaded);
-        let description = checked.description.clone();
-        let digest = description.policy.digest;
-        let code = checked.code.clone();
-        self.library.install(checked);
-        loaded.insert(digest);
-        let sent = self.inbox.send_blocking(
-            Command::activate(description, actor, reason),
-            vec![(digest, code)],
-        );
-        self.sweep(&mut loaded);
-        sent
-    }
-
-    /// Back to the version before.
-    pub fn roll_back(&self, kind: PolicyKind, actor: Actor, reason: String) -> Result<Reply, ApiError> {
-        let reply = self
-            .inbox
-            .send_blocking(
-                Command::RollBackPolicy {
-                    kind,
-                    whole_set: false,
-                    actor,
-                    reason,
-                },
-                Vec::new(),
-            )?;
-        for not_loaded in self.load_recorded()? {
-            tracing::warn!("{} cannot be loaded: {}", not_loaded.policy, not_loaded.reason);
-        }
+    /// Back to the version before, with the state that it had.
+    pub fn roll_back(&self, kind: PolicyKind, whole_set: bool, actor: Actor, reason: String) -> Result<Reply, ApiError> {
+        let command = Command::RollBackPolicy {
+            kind,
+            whole_set,
+            actor,
+            reason,
+        };
+        let reply = self.inbox.send_blocking(command, Vec::new())?;
+        self.load_what_may_be_asked()?;
         Ok(reply)
+    }
+
+    /// The version in canary becomes the active one, or leaves.
+    pub fn end_canary(&self, kind: PolicyKind, promote: bool, actor: Actor, reason: String) -> Result<Reply, ApiError> {
+        let command = Command::EndPolicyCanary {
+            kind,
+            promote,
+            actor,
+            reason,
+        };
+        let reply = self.inbox.send_blocking(command, Vec::new())?;
+        self.load_what_may_be_asked()?;
+        self.sweep(&mut lock(&self.loaded));
+        Ok(reply)
+    }
+
+    /// Starts a shadow of a checked version. It begins with a copy of the active version's state, where it can read that.
+    pub fn start_shadow(&self, checked: &Checked, file: &str, actor: &Actor) -> Result<(), ApiError> {
+        let start = self.start_of(&checked.description)?;
+        self.shadows
+            .watch(checked, file, &actor.0, start.state, start.guards)
+            .map_err(|occupied| {
+                ApiError::new(axum::http::StatusCode::CONFLICT, "shadow_runs", occupied.to_string())
+                    .fix(format!("`pointsman policy shadow stop {}` ends it", occupied.kind))
+            })
     }
 
     /// The digest of the version that is active, if any.
@@ -112,13 +126,12 @@ impl Installer {
         })
     }
 
-    /// Loads what may be asked from the journal: of each kind the active version, the last good one and one in canary. A version that
-    /// does not load never stops the host: the chain goes on to the next link.
+    /// Loads what may be asked from the journal: of each kind the canary, the active version and the last good one. A
+    /// version that does not load never stops the host: the chain goes on to the next link.
     pub fn load_recorded(&self) -> Result<Vec<NotLoaded>, Rejected> {
         let wanted: Vec<PolicyDescription> = self.inbox.look_blocking(|state| {
-            state
-                .policies
-                .values()
+            let slots = state.policies.values();
+            slots
                 .flat_map(|slot| slot.may_be_asked())
                 .map(|installed| installed.description.clone())
                 .collect()
@@ -154,33 +167,38 @@ impl Installer {
         Ok(not_loaded)
     }
 
+    fn load_what_may_be_asked(&self) -> Result<(), Rejected> {
+        for not_loaded in self.load_recorded()? {
+            tracing::warn!("{} cannot be loaded: {}", not_loaded.policy, not_loaded.reason);
+        }
+        Ok(())
+    }
+
     /// Drops versions that no slot remembers.
-    fn sweep(&self, loaded: &mut BTreeSet<Digest>) {
+    fn sweep(&self, loaded: &mut BTreeSet<Digest>) -> usize {
         let remembered = self.inbox.look_blocking(|state| -> BTreeSet<Digest> {
-            state
-                .policies
-                .values()
+            let slots = state.policies.values();
+            slots
                 .flat_map(|slot| slot.remembered())
                 .map(|installed| installed.description.policy.digest)
                 .collect()
         });
         // Without an answer the host is stopping, and memory does not matter.
-        let Ok(remembered) = remembered else { return };
+        let Ok(remembered) = remembered else { return 0 };
+        let before = loaded.len();
         loaded.retain(|digest| remembered.contains(digest) || !self.library.remove(digest));
+        before - loaded.len()
     }
 }
 
-fn check(library: &Library, offer: &Offer) -> Result<Checked, wire::PolicyProblem> {
-    let Offer { file, code, settings } = offer.clone();
+fn check(library: &Library, offer: &Offer, on_stage: &mut dyn FnMut(Stage)) -> Result<Checked, wire::PolicyProblem> {
+    let source = PolicySource {
+        file: offer.file.clone(),
+        bytes: offer.code.clone(),
+        settings: offer.settings.clone(),
+    };
     library
-        .check(
-            PolicySource {
-                file,
-                bytes: code,
-                settings,
-            },
-            PolicyLimits::default(),
-        )
+        .check_watched(source, PolicyLimits::default(), on_stage)
         .map_err(wire_problem)
 }
 

@@ -5,11 +5,12 @@
 //! the same bytes, or moved aside and back by an editor, changes nothing.
 
 use crate::hub::Hub;
-use crate::policy_install::{Installer, Offer};
+use crate::policy_install::{Installer, Offer, Order, SwapEnd};
 use crate::problem::sentence;
-use crate::wire::{Alert, PolicyProblem};
+use crate::signing::{read_signature, signature_file};
+use crate::swaps::Progress;
+use crate::wire::{Alert, PolicyProblem, ReplayBudgets};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use pointsman_coordinator::Reply;
 use pointsman_model::policy::{PolicyKind, Setting};
 use pointsman_model::{Actor, Digest};
 use std::collections::BTreeMap;
@@ -43,6 +44,11 @@ enum Signal {
 /// Settings that go with a policy file: `NAME.settings.json` beside `NAME.rhai`.
 pub fn settings_file(policy: &Path) -> PathBuf {
     policy.with_extension("settings.json")
+}
+
+/// Budgets of the replay that go with it: `NAME.budgets.json`.
+pub fn budgets_file(policy: &Path) -> PathBuf {
+    policy.with_extension("budgets.json")
 }
 
 impl PolicyWatch {
@@ -153,8 +159,9 @@ impl Seen {
                 && is_file
                 && let Ok(code) = std::fs::read(&path)
             {
-                let settings = std::fs::read(settings_file(&path)).unwrap_or_default();
-                found.push((path, Digest::of(&[Digest::of(&code).0, Digest::of(&settings).0].concat())));
+                let beside = [settings_file(&path), budgets_file(&path), signature_file(&path)];
+                let beside = beside.map(|path| Digest::of(&std::fs::read(path).unwrap_or_default()).0);
+                found.push((path, Digest::of(&[&[Digest::of(&code).0][..], &beside].concat().concat())));
             }
         }
         found.sort();
@@ -169,36 +176,41 @@ impl Seen {
             Err(problem) => return self.refuse(path, content, &name, known, problem),
         };
         let kind = known.or_else(|| kind_of(&name, &offer.code));
-        match self.installer.check(&offer) {
-            Ok(checked) => {
-                let kind = checked.description.kind;
-                let policy = checked.description.policy.clone();
-                self.files.insert(path, File { content, kind: Some(kind) });
-                self.hub.aside(|asides| {
-                    asides.problems.remove(kind.slug());
-                    asides.alerts.remove(&alert_key(&name));
-                });
-                if self.installer.active(kind) == Some(policy.digest) {
-                    return;
-                }
-                match self
-                    .installer
-                    .activate(checked, Actor::new("file-watch"), format!("{name} was saved"))
-                {
-                    Ok(Reply::Generation(generation)) => tracing::info!("{name}: {policy} is generation {generation} of {kind}"),
-                    Ok(Reply::Done | Reply::Source(_) | Reply::Run(_) | Reply::Generations(_)) => {}
-                    Err(rejected) => {
-                        tracing::warn!("{name} was not activated: {rejected}");
-                        let text = format!("{name} was not activated: {rejected}");
-                        self.hub.alert(
-                            &alert_key(&name),
-                            Some(alert("policy_not_activated", text, Some("Save it again.".to_string()))),
-                        );
-                    }
-                }
+        let order = Order::activate(offer, Actor::new("file-watch"), format!("{name} was saved"));
+        let progress = self.installer.begin(&order);
+        match self.installer.run(order, &progress) {
+            SwapEnd::Done { generation } => {
+                let kind = self.accept(path, content, &name, &progress);
+                tracing::info!("{name} is generation {} of {kind}", generation.unwrap_or_default());
             }
-            Err(problem) => self.refuse(path, content, &name, kind, problem),
+            SwapEnd::WasActive { .. } => {
+                self.accept(path, content, &name, &progress);
+            }
+            SwapEnd::Failed(problem) => self.refuse(path, content, &name, kind, problem),
+            SwapEnd::Refused(problem, _) => {
+                tracing::warn!("{name} was not activated: {}", problem.message);
+                let text = format!("{name} was not activated: {}", sentence(&problem.message));
+                let fix = problem.fix.clone().unwrap_or_else(|| "Save it again.".to_string());
+                self.accept(path, content, &name, &progress);
+                self.hub
+                    .alert(&alert_key(&name), Some(alert("policy_not_activated", text, Some(fix))));
+            }
         }
+    }
+
+    /// The file is as it should be: what was said of it is over. Its kind in words.
+    fn accept(&mut self, path: PathBuf, content: Digest, name: &str, progress: &Progress) -> String {
+        let slug = progress
+            .swap()
+            .and_then(|swap| swap.parts.first().and_then(|part| part.kind.clone()));
+        let slug = slug.unwrap_or_default();
+        let kind = PolicyKind::parse(&slug);
+        self.files.insert(path, File { content, kind });
+        self.hub.aside(|asides| {
+            asides.problems.remove(&slug);
+            asides.alerts.remove(&alert_key(name));
+        });
+        slug
     }
 
     fn refuse(&mut self, path: PathBuf, content: Digest, name: &str, kind: Option<PolicyKind>, problem: PolicyProblem) {
@@ -251,6 +263,36 @@ fn read(path: &Path, name: &str) -> Result<Offer, PolicyProblem> {
             "make it readable and save it again",
         )
     })?;
+    let signature = read_signature(path).map_err(|error| {
+        problem(
+            format!("{name}.sig"),
+            format!("cannot be read: {error}"),
+            "make it readable and save it again",
+        )
+    })?;
+    let budgets_name = budgets_file(path)
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let budgets: ReplayBudgets = match std::fs::read(budgets_file(path)) {
+        Ok(text) => serde_json::from_slice(&text).map_err(|error| PolicyProblem {
+            line: u32::try_from(error.line()).ok(),
+            column: u32::try_from(error.column()).ok(),
+            ..problem(
+                budgets_name,
+                format!("holds no budgets: {error}"),
+                "write an object such as {\"changed_share_max\": 0.1}",
+            )
+        })?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => ReplayBudgets::default(),
+        Err(error) => {
+            return Err(problem(
+                budgets_name,
+                format!("cannot be read: {error}"),
+                "make it readable and save it again",
+            ));
+        }
+    };
     let settings_path = settings_file(path);
     let settings_name = settings_path
         .file_name()
@@ -288,6 +330,8 @@ fn read(path: &Path, name: &str) -> Result<Offer, PolicyProblem> {
         file: name.to_string(),
         code,
         settings,
+        signature,
+        budgets,
     })
 }
 

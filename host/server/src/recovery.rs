@@ -1,5 +1,6 @@
 //! From the journal to a state: the last snapshot and what came after it, or everything.
 
+use crate::versions::report_of;
 use crate::view::{Batch, View};
 use anyhow::Context as _;
 use pointsman_coordinator::{Coordinator, State};
@@ -53,7 +54,9 @@ pub fn view(reader: &Reader, last_seq: Seq) -> anyhow::Result<View> {
     let mut view = View::default();
     let from = Seq(last_seq.0.saturating_sub(HISTORY));
     for activation in reader.activations(None, 200).context("read who activated what")?.iter().rev() {
-        view.note_activation(activation.kind, activation.seq);
+        let report = report_of(reader, activation.seq).context("read what a swap found")?;
+        let signed_by = report.and_then(|report| report.signed_by);
+        view.note_activation(activation.kind, activation.seq, activation.policy.digest, signed_by);
     }
     let mut entries = Vec::new();
     replay(reader, from, |recorded| entries.push(recorded.clone()))?;

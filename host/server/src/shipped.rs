@@ -1,6 +1,6 @@
 //! The policies that come with the program.
 
-use crate::policy_install::{Installer, Offer};
+use crate::policy_install::{Installer, Offer, Order, SwapEnd};
 use crate::wire::Alert;
 use pointsman_model::Actor;
 use pointsman_model::policy::PolicyKind;
@@ -22,14 +22,14 @@ fn preferred(kind: PolicyKind) -> &'static [&'static str] {
 pub fn activate_where_none(installer: &Installer) -> Result<Vec<Alert>, crate::inbox::Rejected> {
     let mut alerts = Vec::new();
     for kind in installer.kinds_without_policy()? {
-        if let Some(alert) = activate(installer, kind)? {
+        if let Some(alert) = activate(installer, kind) {
             alerts.push(alert);
         }
     }
     Ok(alerts)
 }
 
-fn activate(installer: &Installer, kind: PolicyKind) -> Result<Option<Alert>, crate::inbox::Rejected> {
+fn activate(installer: &Installer, kind: PolicyKind) -> Option<Alert> {
     let mut refused = None;
     for name in preferred(kind) {
         let Some((file, code)) = COMPONENTS.iter().chain(SCRIPTS).find(|(file, _)| file == name) else {
@@ -38,20 +38,22 @@ fn activate(installer: &Installer, kind: PolicyKind) -> Result<Option<Alert>, cr
         let offer = Offer {
             file: file.to_string(),
             code: code.to_vec(),
-            settings: Vec::new(),
+            ..Offer::default()
         };
-        match installer.check(&offer) {
-            Ok(checked) if checked.description.kind == kind => {
-                installer.activate(checked, Actor::new("host"), "shipped with Pointsman".to_string())?;
+        let order = Order {
+            shipped: true,
+            ..Order::activate(offer, Actor::new("host"), "shipped with Pointsman")
+        };
+        match installer.swap(order) {
+            SwapEnd::Done { .. } | SwapEnd::WasActive { .. } => {
                 let first_choice = preferred(kind)[0] == *name;
-                return Ok((!first_choice).then(|| alert(kind, &format!("{name} serves as {kind} policy: the component was not built"))));
+                return (!first_choice).then(|| alert(kind, &format!("{name} serves as {kind} policy: the component was not built")));
             }
-            Ok(checked) => refused = Some(format!("{name} is a {} policy", checked.description.kind)),
-            Err(problem) => refused = Some(format!("{name}: {}", problem.message)),
+            SwapEnd::Failed(problem) | SwapEnd::Refused(problem, _) => refused = Some(format!("{name}: {}", problem.message)),
         }
     }
     let why = refused.unwrap_or_else(|| "none is part of this build".to_string());
-    Ok(Some(alert(kind, &format!("The built-in fallback serves as {kind} policy ({why})"))))
+    Some(alert(kind, &format!("The built-in fallback serves as {kind} policy ({why})")))
 }
 
 fn alert(kind: PolicyKind, text: &str) -> Alert {

@@ -5,8 +5,9 @@
 
 mod decision;
 mod job;
+mod policy;
 
-pub use decision::{decision_row, subject_text};
+pub use decision::{decision_row, subject_text, verdict_words};
 pub use job::{class_slug, job_row};
 
 use crate::wire::*;
@@ -17,7 +18,7 @@ use pointsman_model::policy::PolicyKind;
 use pointsman_model::promotion::{Candidate, CandidateStage};
 use pointsman_model::run::{RunEnd, RunStatus, Work};
 use pointsman_model::source::Lane;
-use pointsman_model::{ModelTag, RunId};
+use pointsman_model::{Digest, ModelTag, RunId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -44,6 +45,11 @@ pub struct View {
     /// Decisions that no dashboard has shown yet; made into rows only when one does.
     fresh: VecDeque<(Arc<Batch>, usize)>,
     active_since_seq: BTreeMap<PolicyKind, u64>,
+    /// The last decision before the active generation, where it is known.
+    since_decision: BTreeMap<PolicyKind, u64>,
+    last_decision: Option<u64>,
+    /// Names of the keys that signed versions.
+    signed_by: BTreeMap<Digest, String>,
     last_apply: Option<Apply>,
     /// Of the latest evaluation: sums of baseline and candidate, and pairs, by host.
     evaluation: BTreeMap<String, (f64, f64, u32)>,
@@ -53,8 +59,15 @@ pub struct View {
 
 impl View {
     /// A position that is known from elsewhere than the entries that are folded.
-    pub fn note_activation(&mut self, kind: PolicyKind, seq: pointsman_model::Seq) {
+    pub fn note_activation(&mut self, kind: PolicyKind, seq: pointsman_model::Seq, version: Digest, signed_by: Option<String>) {
         self.active_since_seq.insert(kind, seq.0);
+        self.note_signature(version, signed_by);
+    }
+
+    fn note_signature(&mut self, version: Digest, signed_by: Option<String>) {
+        if let Some(name) = signed_by {
+            self.signed_by.insert(version, name);
+        }
     }
 
     pub fn fold(&mut self, batch: &Arc<Batch>) {
@@ -68,6 +81,7 @@ impl View {
     fn fold_entry(&mut self, batch: &Arc<Batch>, index: usize, recorded: &Recorded) {
         match &recorded.event {
             Event::Decided(decision) => {
+                self.last_decision = Some(decision.id.0);
                 if let Verdict::Gate(_) = decision.ruling.verdict {
                     let text = decision
                         .ruling
@@ -125,12 +139,12 @@ impl View {
                     decision,
                 });
             }
-            Event::PolicyActivated { description, .. } => {
-                self.active_since_seq.insert(description.kind, recorded.seq.0);
+            Event::PolicyActivated { description, report, .. } => {
+                let signed_by = report.as_ref().and_then(|report| report.signed_by.clone());
+                self.note_signature(description.policy.digest, signed_by);
+                self.note_change(description.kind, recorded.seq.0);
             }
-            Event::PolicyRolledBack { kind, .. } => {
-                self.active_since_seq.insert(*kind, recorded.seq.0);
-            }
+            Event::PolicyRolledBack { kind, .. } => self.note_change(*kind, recorded.seq.0),
             Event::HostStarted { .. }
             | Event::SourceQueued { .. }
             | Event::SourceEnabled { .. }
@@ -159,6 +173,14 @@ impl View {
             | Event::InputQuarantined { .. }
             | Event::InputReleased { .. } => {}
         }
+    }
+
+    fn note_change(&mut self, kind: PolicyKind, seq: u64) {
+        self.active_since_seq.insert(kind, seq);
+        match self.last_decision {
+            Some(decision) => self.since_decision.insert(kind, decision),
+            None => self.since_decision.remove(&kind),
+        };
     }
 
     fn job_mut(&mut self, run: RunId) -> Option<&mut JobRow> {
@@ -197,6 +219,7 @@ impl View {
             candidate: state.candidate.as_ref().map(|candidate| self.candidate(state, candidate)),
             last_apply: self.last_apply.clone(),
             policies: PolicyKind::ALL.iter().map(|kind| self.policy(state, *kind)).collect(),
+            swaps: Vec::new(),
             jobs: self.jobs.iter().cloned().collect(),
             decisions: self.decisions.iter().cloned().collect(),
             next_action: next_action(state, &window),
@@ -284,6 +307,15 @@ impl View {
                     decisions: installed.decisions,
                     faults: installed.faults,
                     previous,
+                    since_decision: self.since_decision.get(&kind).copied(),
+                    set: installed.set,
+                    confirm_by: installed.confirm_by,
+                    pinned: slot.and_then(policy::pinned),
+                    signed_by: self.signed_by.get(&policy.digest).cloned(),
+                    canary: slot.and_then(policy::canary),
+                    shadow: None,
+                    breaker: policy::breaker(slot, self.at),
+                    quarantine: slot.map(policy::quarantine).unwrap_or_default(),
                     problem: None,
                 }
             }
@@ -304,6 +336,15 @@ impl View {
                     decisions: 0,
                     faults: 0,
                     previous,
+                    since_decision: None,
+                    set: None,
+                    confirm_by: None,
+                    pinned: slot.and_then(policy::pinned),
+                    signed_by: None,
+                    canary: slot.and_then(policy::canary),
+                    shadow: None,
+                    breaker: policy::breaker(slot, self.at),
+                    quarantine: slot.map(policy::quarantine).unwrap_or_default(),
                     problem: None,
                 }
             }

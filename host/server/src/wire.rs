@@ -3,6 +3,10 @@
 //!
 //! `web/src/wire.ts` is generated from these types by a test; do not edit it by hand.
 
+mod policy;
+
+pub use policy::*;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -24,6 +28,8 @@ pub struct Dashboard {
     pub last_apply: Option<Apply>,
     /// In the order source-selection, retry, promotion-gate, curriculum.
     pub policies: Vec<PolicyCard>,
+    /// Swaps of this host process with their stages, newest first; the 20 newest.
+    pub swaps: Vec<Swap>,
     /// Latest first; the 30 newest.
     pub jobs: Vec<JobRow>,
     /// Latest first; the 50 newest.
@@ -155,6 +161,8 @@ pub struct PolicyCard {
     pub engine: String,
     pub summary: String,
     pub since_seq: u64,
+    /// The last decision before it: it is asked since the next.
+    pub since_decision: Option<u64>,
     pub since: u64,
     pub actor: String,
     pub reason: String,
@@ -163,6 +171,18 @@ pub struct PolicyCard {
     pub faults: u64,
     /// Version a rollback would bring back.
     pub previous: Option<String>,
+    /// Kinds that were activated together have the same number.
+    pub set: Option<u64>,
+    /// Not confirmed yet: at this time it is taken back.
+    pub confirm_by: Option<u64>,
+    /// Refuses activations and canaries until it is unpinned; says by whom and why.
+    pub pinned: Option<String>,
+    /// Name of the key that signed its code.
+    pub signed_by: Option<String>,
+    pub canary: Option<CanaryCard>,
+    pub shadow: Option<ShadowCard>,
+    pub breaker: BreakerCard,
+    pub quarantine: Vec<QuarantineCard>,
     /// The latest refused file of this kind since the last activation.
     pub problem: Option<PolicyProblem>,
 }
@@ -220,7 +240,7 @@ pub struct DecisionRow {
     pub digest: String,
     pub engine: String,
     pub generation: u32,
-    /// active, last_good, built_in
+    /// candidate, active, last_good, built_in
     pub link: String,
     pub fuel: Option<u64>,
     pub micros: u32,
@@ -415,6 +435,13 @@ pub struct Activation {
     pub actor: String,
     pub reason: String,
     pub rolled_back: bool,
+    /// Kinds that were activated together have the same number.
+    pub set: Option<u64>,
+    pub confirm_by: Option<u64>,
+    pub confirmed_at: Option<u64>,
+    /// What the swap's stages found, as it was recorded.
+    #[ts(type = "unknown")]
+    pub report: serde_json::Value,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -464,4 +491,6 @@ pub struct Done {
     pub source: Option<u64>,
     pub run: Option<u64>,
     pub generation: Option<u32>,
+    /// A swap that was started; `GET /api/v1/policies/swaps/{id}` tells how it goes.
+    pub swap: Option<u64>,
 }

@@ -4,8 +4,11 @@
 //! checks what must always hold: the replayed journal is the live state, and a restored snapshot is, too.
 //! [`scenario`] runs text scripts against a world and answers with a transcript that tests compare with a checked-in one.
 //!
-//! Absent on purpose: processes, files, SQLite, threads. Dry run, replay and modelled trainers will live here.
+//! [`replay`] asks a version about recorded decisions, through the port that decides live.
+//!
+//! Absent on purpose: processes, files, SQLite, threads. Dry run and modelled trainers will live here.
 
+pub mod replay;
 pub mod scenario;
 mod scripted;
 mod world;

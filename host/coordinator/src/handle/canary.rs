@@ -66,6 +66,7 @@ impl Turn<'_> {
                 set: None,
                 confirm_by: None,
                 state: StateHandover::FromCanary,
+                report: None,
             });
         }
         let end = if promote {

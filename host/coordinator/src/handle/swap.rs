@@ -6,7 +6,7 @@ use crate::coordinator::{Refusal, Reply};
 use crate::state::PolicySlot;
 use pointsman_model::command::Activation;
 use pointsman_model::event::{Event, StateHandover};
-use pointsman_model::policy::{PolicyDescription, PolicyKind, STATE_BYTES_MAX};
+use pointsman_model::policy::{PolicyDescription, PolicyKind, STATE_BYTES_MAX, SwapReport};
 use pointsman_model::settings::SettingProblem;
 use pointsman_model::{Actor, Digest, Millis};
 
@@ -18,6 +18,7 @@ pub const CONFIRM_MS_MAX: Millis = 7 * 24 * 3_600_000;
 struct Entry {
     description: PolicyDescription,
     state: StateHandover,
+    report: Option<SwapReport>,
 }
 
 impl Turn<'_> {
@@ -33,7 +34,12 @@ impl Turn<'_> {
         check_confirmation(confirm_within_ms)?;
         let mut kinds: Vec<PolicyKind> = Vec::new();
         let mut entries = Vec::new();
-        for Activation { description, fresh_state } in policies {
+        for Activation {
+            description,
+            fresh_state,
+            report,
+        } in policies
+        {
             let kind = description.kind;
             if kinds.contains(&kind) {
                 return Err(field_problem(
@@ -48,14 +54,23 @@ impl Turn<'_> {
             }
             self.check_entry(&description, force)?;
             let state = self.handover(&description, fresh_state)?;
-            entries.push(Entry { description, state });
+            entries.push(Entry {
+                description,
+                state,
+                report,
+            });
         }
         if kinds.is_empty() {
             return Err(field_problem("policies", "names no policy".into()));
         }
         let set = (entries.len() > 1).then_some(self.state.next.policy_set + 1);
         let confirm_by = confirm_within_ms.map(|within| self.now + within);
-        for Entry { description, state } in entries {
+        for Entry {
+            description,
+            state,
+            report,
+        } in entries
+        {
             let kind = description.kind;
             let slot = self.state.slot(kind);
             let event = Event::PolicyActivated {
@@ -69,6 +84,7 @@ impl Turn<'_> {
                 set,
                 confirm_by,
                 state,
+                report,
             };
             self.emit(event);
         }

@@ -218,6 +218,7 @@ impl State {
                 set,
                 confirm_by,
                 state,
+                report: _,
             } => {
                 let entered = Entered {
                     description,

@@ -20,6 +20,7 @@ pub(super) fn fold(statements: &mut Statements<'_>, seq: i64, at: i64, event: &E
             set,
             confirm_by,
             state,
+            report: _,
         } => {
             end_activation(statements, at, description.kind, ActivationEnd::Replaced)?;
             release_inputs(statements, at, description.kind)?;

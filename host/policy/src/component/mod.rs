@@ -25,7 +25,7 @@ mod parse;
 pub(crate) use decide::Program;
 pub use engine::engine;
 
-use crate::problem::PolicyProblem;
+use crate::problem::{PolicyProblem, Stage};
 use cache::CompiledCache;
 use pointsman_model::ids::Digest;
 use pointsman_model::policy::PolicyLimits;
@@ -37,9 +37,12 @@ pub(crate) fn load(
     digest: Digest,
     limits: PolicyLimits,
     cache: Option<&CompiledCache>,
+    on_stage: &mut dyn FnMut(Stage),
 ) -> Result<Program, PolicyProblem> {
     parse::check(file, code)?;
+    on_stage(Stage::Compile);
     let component = compile::compile(file, code, digest, cache)?;
+    on_stage(Stage::Link);
     let linked = link::link(file, &component)?;
     Ok(Program::new(linked, limits))
 }

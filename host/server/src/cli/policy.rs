@@ -6,7 +6,7 @@ use super::text::{clock, printable, table};
 use super::watch::problem_line;
 use crate::http::PolicyUpload;
 use crate::policy_install::{Installer, Offer};
-use crate::wire::{PolicyCheck, PolicyList};
+use crate::wire::{PolicyCheck, PolicyList, ReplayBudgets};
 use base64::Engine as _;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -70,28 +70,6 @@ pub(crate) fn check(json: bool, file: &Path, settings: Option<&Path>) -> Result<
     print_check(json, &answer)
 }
 
-pub(crate) fn activate(client: &Client, json: bool, file: &Path, settings: Option<&Path>, reason: &str) -> Result<ExitCode, Exit> {
-    let upload = upload(file, settings, reason)?;
-    let checked = client.post("/api/v1/policies/check", &json!(upload))?;
-    let checked: PolicyCheck =
-        serde_json::from_value(checked).map_err(|error| Exit::failed(format!("the host's answer has another shape: {error}")))?;
-    if !checked.ok {
-        return print_check(json, &checked);
-    }
-    let answer = client.post("/api/v1/policies/activate", &json!(upload))?;
-    if json {
-        println!("{answer}");
-    } else {
-        eprintln!(
-            "{} is generation {} of {}",
-            checked.policy.unwrap_or_default(),
-            answer["generation"],
-            checked.kind.unwrap_or_default()
-        );
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 fn print_check(json: bool, answer: &PolicyCheck) -> Result<ExitCode, Exit> {
     if json {
         println!("{}", json!(answer));
@@ -133,7 +111,18 @@ fn read_settings(file: &Path, settings: Option<&Path>) -> Result<BTreeMap<String
     serde_json::from_str(&text).map_err(|error| Exit::usage(format!("{} is not a JSON object of settings: {error}", path.display())))
 }
 
-fn upload(file: &Path, settings: Option<&Path>, reason: &str) -> Result<PolicyUpload, Exit> {
+/// Budgets of a replay; where the file need not be there, none.
+pub(crate) fn read_budgets(path: &Path, required: bool) -> Result<Option<ReplayBudgets>, Exit> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| Exit::usage(format!("{} holds no budgets: {error}", path.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => Ok(None),
+        Err(error) => Err(Exit::failed(format!("{} cannot be read: {error}", path.display()))),
+    }
+}
+
+pub(crate) fn upload(file: &Path, settings: Option<&Path>, reason: &str) -> Result<PolicyUpload, Exit> {
     let code = std::fs::read(file).map_err(|error| Exit::failed(format!("{} cannot be read: {error}", file.display())))?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (text, code_base64) = match String::from_utf8(code) {
@@ -146,10 +135,13 @@ fn upload(file: &Path, settings: Option<&Path>, reason: &str) -> Result<PolicyUp
         code_base64,
         settings: read_settings(file, settings)?,
         reason: reason.to_string(),
+        signature: crate::signing::read_signature(file)
+            .map_err(|error| Exit::failed(format!("the signature of {} cannot be read: {error}", file.display())))?,
+        budgets: read_budgets(&crate::policy_watch::budgets_file(file), false)?,
     })
 }
 
-fn read_offer(file: &Path, settings: Option<&Path>) -> Result<Offer, Exit> {
+pub(crate) fn read_offer(file: &Path, settings: Option<&Path>) -> Result<Offer, Exit> {
     let (offer, _) = upload(file, settings, "")?.offer().map_err(|error| Exit::problem(*error.0))?;
     Ok(offer)
 }

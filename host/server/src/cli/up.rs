@@ -40,8 +40,15 @@ pub(crate) fn up(options: UpOptions, json: bool) -> Result<ExitCode, Exit> {
         .with_target(false)
         .init();
     let exe = std::env::current_exe().context("find this program")?;
+    if let Some(directory) = &options.trusted_keys
+        && !directory.is_dir()
+    {
+        return Err(Exit::usage(format!("{} is not a directory", directory.display())));
+    }
     let host = HostOptions {
         policies,
+        require_signatures: options.require_signatures,
+        trusted_keys: options.trusted_keys.clone(),
         pass_env: if options.demo {
             vec![demo::FAULTS_ENV.to_string()]
         } else {

@@ -76,7 +76,7 @@ pub(super) async fn show(State(app): State<App>, Path(path): Path<String>) -> Re
     }))
 }
 
-fn row_of(record: &DecisionRecord) -> DecisionRow {
+pub(super) fn row_of(record: &DecisionRecord) -> DecisionRow {
     let context = record.recording.as_ref().map(|recording| &recording.context[..]);
     decision_row(record.seq, record.at, &record.decision, context)
 }

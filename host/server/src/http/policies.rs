@@ -1,16 +1,15 @@
 //! `/api/v1/policies`: what decides, and how it is changed while everything runs.
 
-use super::body::{Body, OptionalBody};
-use super::{App, ReasonBody, actor, query, reason};
+use super::body::Body;
+use super::{App, query};
 use crate::policy_install::Offer;
 use crate::problem::{ApiError, sentence};
-use crate::wire::{Activation, Done, PolicyCheck, PolicyDetail, PolicyList, PolicyProblem, PolicySetting};
+use crate::versions::activation;
+use crate::wire::{PolicyCheck, PolicyDetail, PolicyList, PolicyProblem, PolicySetting, ReplayBudgets};
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::StatusCode;
 use base64::Engine as _;
-use pointsman_coordinator::Reply;
-use pointsman_journal::ActivationRow;
 use pointsman_model::policy::{PolicyDescription, PolicyKind, Setting, SettingSpec, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -33,7 +32,16 @@ pub struct PolicyUpload {
     pub settings: BTreeMap<String, serde_json::Value>,
     #[serde(default)]
     pub reason: String,
+    /// Text of `FILE.sig`.
+    #[serde(default)]
+    pub signature: Option<String>,
+    /// What the replay may find; the host's own budgets where there are none.
+    #[serde(default)]
+    pub budgets: Option<ReplayBudgets>,
 }
+
+/// Longest signature file that is looked at.
+const SIGNATURE_BYTES_MAX: usize = 4 << 10;
 
 impl PolicyUpload {
     pub fn offer(self) -> Result<(Offer, String), ApiError> {
@@ -43,6 +51,8 @@ impl PolicyUpload {
             code_base64,
             settings,
             reason,
+            signature,
+            budgets,
         } = self;
         let wrong = |pointer: &str, detail: &str| {
             ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong").field(pointer, detail)
@@ -58,7 +68,21 @@ impl PolicyUpload {
             (Some(_), Some(_)) | (None, None) => return Err(wrong("/text", "either text or code_base64")),
         };
         let settings = settings_of(settings).map_err(|(name, detail)| wrong(&format!("/settings/{name}"), detail))?;
-        Ok((Offer { file, code, settings }, reason))
+        if signature.as_ref().is_some_and(|text| text.len() > SIGNATURE_BYTES_MAX) {
+            return Err(wrong("/signature", "longer than any signature is"));
+        }
+        let budgets = budgets.unwrap_or_default();
+        if let Err((field, problem)) = crate::policy_replay::budgets(&budgets) {
+            return Err(wrong(&format!("/budgets/{field}"), &problem));
+        }
+        let offer = Offer {
+            file,
+            code,
+            settings,
+            signature,
+            budgets,
+        };
+        Ok((offer, reason))
     }
 }
 
@@ -116,7 +140,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<PolicyList>, Api
             deadline_ms: description.map_or(0, |description| description.limits.deadline_ms),
             memory_bytes: description.map_or(0, |description| description.limits.memory_bytes),
             code_bytes: description.map_or(0, |description| description.code_bytes),
-            activations: activations.into_iter().map(activation).collect(),
+            activations: activations.iter().map(|row| activation(row, None)).collect(),
             card,
         }
     });
@@ -132,43 +156,6 @@ pub(super) async fn check(State(app): State<App>, Body(upload): Body<PolicyUploa
         Ok(checked) => accepted(&checked.description),
         Err(problem) => refused(problem),
     }))
-}
-
-pub(super) async fn activate(State(app): State<App>, headers: HeaderMap, Body(upload): Body<PolicyUpload>) -> Result<Json<Done>, ApiError> {
-    let actor = actor(&headers)?;
-    let (offer, why) = upload.offer()?;
-    let why = reason(ReasonBody { reason: why })?;
-    let activated = blocking(move || {
-        let checked = match app.policies.check(&offer) {
-            Ok(checked) => checked,
-            Err(problem) => return Err(problem_error(problem)),
-        };
-        app.policies.activate(checked, actor, why).map_err(ApiError::from)
-    });
-    match activated.await?? {
-        Reply::Generation(generation) => Ok(Json(Done {
-            generation: Some(generation),
-            ..Done::default()
-        })),
-        Reply::Done | Reply::Source(_) | Reply::Run(_) | Reply::Generations(_) => Ok(Json(Done::default())),
-    }
-}
-
-pub(super) async fn roll_back(
-    State(app): State<App>,
-    Path(path): Path<String>,
-    headers: HeaderMap,
-    OptionalBody(body): OptionalBody<ReasonBody>,
-) -> Result<Json<Done>, ApiError> {
-    let (kind, actor, why) = (super::kind(&path)?, actor(&headers)?, reason(body)?);
-    let reply = blocking(move || app.policies.roll_back(kind, actor, why)).await??;
-    match reply {
-        Reply::Generation(generation) => Ok(Json(Done {
-            generation: Some(generation),
-            ..Done::default()
-        })),
-        Reply::Done | Reply::Source(_) | Reply::Run(_) | Reply::Generations(_) => Ok(Json(Done::default())),
-    }
 }
 
 /// What was accepted, for `check`.
@@ -194,7 +181,7 @@ pub fn refused(problem: PolicyProblem) -> PolicyCheck {
     }
 }
 
-fn problem_error(problem: PolicyProblem) -> ApiError {
+pub(super) fn problem_error(problem: PolicyProblem) -> ApiError {
     let place = [problem.line, problem.column]
         .into_iter()
         .flatten()
@@ -213,13 +200,13 @@ fn problem_error(problem: PolicyProblem) -> ApiError {
     error
 }
 
-async fn blocking<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+pub(super) async fn blocking<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
     tokio::task::spawn_blocking(run)
         .await
         .map_err(|error| ApiError::internal("checking a policy", error))
 }
 
-fn settings_rows(description: &PolicyDescription) -> Vec<PolicySetting> {
+pub fn settings_rows(description: &PolicyDescription) -> Vec<PolicySetting> {
     let row = |spec: &SettingSpec| {
         let value = description
             .settings
@@ -243,21 +230,5 @@ fn plain(value: &Value) -> serde_json::Value {
         Value::Flag(flag) => json!(flag),
         Value::Number(number) => json!(number),
         Value::Text(text) => json!(text),
-    }
-}
-
-fn activation(row: ActivationRow) -> Activation {
-    Activation {
-        seq: row.seq.0,
-        at: row.at,
-        kind: row.kind.slug().to_string(),
-        generation: row.generation,
-        policy: row.policy.to_string(),
-        digest: row.policy.digest.to_string(),
-        engine: row.policy.engine.slug().to_string(),
-        previous: row.previous.map(|previous| format!("{}@{}", previous.name, previous.version)),
-        actor: row.actor,
-        reason: row.reason,
-        rolled_back: row.rolled_back,
     }
 }

@@ -28,7 +28,7 @@ pub fn decision_row(seq: Seq, at: Millis, decision: &Decision, context: Option<&
         at,
         kind: kind.slug().to_string(),
         verdict: ruling.verdict.slug().to_string(),
-        summary: summary(&ruling.verdict, context.as_ref()),
+        summary: verdict_words(&ruling.verdict, context.as_ref()),
         subject: subject_text(subject),
         reasons: ruling.advice.reasons.iter().map(reason_row).collect(),
         policy: ruling.policy.to_string(),
@@ -81,7 +81,8 @@ fn reason_row(reason: &Reason) -> ReasonRow {
     }
 }
 
-fn summary(verdict: &Verdict, context: Option<&Context>) -> String {
+/// A verdict in words; with its context, things are told by name.
+pub fn verdict_words(verdict: &Verdict, context: Option<&Context>) -> String {
     match (verdict, context) {
         (Verdict::Selection(SelectionVerdict::Pick(picked)), Some(Context::Selection(context))) => {
             let name = |index: &u32| {

@@ -110,6 +110,7 @@ fn detail(event: &Event) -> String {
             set,
             confirm_by,
             state,
+            report: _,
         } => {
             let mut text = format!("{} generation {generation} {}", description.kind, description.policy);
             if let Some(previous) = previous {

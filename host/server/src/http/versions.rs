@@ -1,0 +1,128 @@
+//! Policy versions, and which of them decided what, when.
+
+use super::decisions::row_of;
+use super::{App, Page, query};
+use crate::problem::ApiError;
+use crate::versions::{Known, VersionError, activations_of, code as code_of, find, find_all};
+use crate::wire::{DecidedBy, VersionDetail, VersionDiff, VersionList};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use pointsman_journal::{DecisionFilter, Reader};
+use pointsman_model::{DecisionId, Digest};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+/// Versions of a list.
+const VERSIONS_MAX: u32 = 500;
+
+#[derive(Deserialize)]
+pub(super) struct ListFilter {
+    kind: Option<String>,
+    name: Option<String>,
+}
+
+pub(super) async fn list(State(app): State<App>, Query(filter): Query<ListFilter>) -> Result<Json<VersionList>, ApiError> {
+    let ListFilter { kind, name } = filter;
+    let kind = kind.map(|slug| super::kind(&slug)).transpose()?;
+    let list = read(&app, move |reader, known| {
+        let rows = reader.policy_versions(kind, VERSIONS_MAX)?;
+        let wanted = rows
+            .iter()
+            .filter(|row| name.as_ref().is_none_or(|name| row.description.policy.name == *name));
+        Ok(VersionList {
+            versions: wanted.map(|row| known.row(row)).collect(),
+        })
+    });
+    list.await.map(Json)
+}
+
+pub(super) async fn show(State(app): State<App>, Path(version): Path<String>) -> Result<Json<VersionDetail>, ApiError> {
+    let detail = read(&app, move |reader, known| known.detail(reader, &find(reader, &version)?));
+    detail.await.map(Json)
+}
+
+pub(super) async fn code(State(app): State<App>, Path(version): Path<String>) -> Result<Response, ApiError> {
+    let bytes = read(&app, move |reader, _| code_of(reader, &find(reader, &version)?)).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Pair {
+    a: String,
+    b: String,
+}
+
+pub(super) async fn diff(State(app): State<App>, Query(Pair { a, b }): Query<Pair>) -> Result<Json<VersionDiff>, ApiError> {
+    let diff = read(&app, move |reader, known| {
+        let (a, b) = (find(reader, &a)?, find(reader, &b)?);
+        known.diff(reader, &a, &b)
+    });
+    diff.await.map(Json)
+}
+
+#[derive(Deserialize)]
+pub(super) struct By {
+    policy: String,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// Which policy decided what, when.
+pub(super) async fn decided_by(State(app): State<App>, Query(by): Query<By>) -> Result<Json<DecidedBy>, ApiError> {
+    let By { policy, limit, cursor } = by;
+    let page = Page::parse(limit.as_deref(), cursor.as_deref())?;
+    let answer = read(&app, move |reader, _| {
+        let versions = find_all(reader, &policy)?;
+        let digests: BTreeSet<Digest> = versions.iter().map(|row| row.description.policy.digest).collect();
+        // Of each version so many as the page takes: the newest of all of them are among these.
+        let mut rows = Vec::new();
+        for digest in digests {
+            rows.extend(reader.decisions(&DecisionFilter {
+                policy: Some(digest),
+                before: page.before.map(DecisionId),
+                limit: page.limit,
+                ..DecisionFilter::default()
+            })?);
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.id));
+        rows.truncate(page.limit as usize);
+        let next_cursor = super::next_cursor(&rows, page, |row| row.id.0);
+        let mut decisions = Vec::with_capacity(rows.len());
+        for row in rows {
+            decisions.extend(reader.decision(row.id)?.map(|record| row_of(&record)));
+        }
+        Ok(DecidedBy {
+            activations: activations_of(reader, &versions)?,
+            decisions,
+            next_cursor,
+        })
+    });
+    answer.await.map(Json)
+}
+
+async fn read<T: Send + 'static>(
+    app: &App,
+    run: impl FnOnce(&Reader, &Known) -> Result<T, VersionError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let active = app
+        .inbox
+        .look(|state| -> BTreeSet<Digest> {
+            let slots = state.policies.values();
+            slots
+                .filter_map(|slot| slot.active.as_ref())
+                .map(|installed| installed.description.policy.digest)
+                .collect()
+        })
+        .await?;
+    let answer = query(app, "reading policy versions", move |reader| {
+        let known = Known::read(reader, active)?;
+        Ok(run(reader, &known))
+    });
+    Ok(answer.await??)
+}

@@ -1,0 +1,251 @@
+//! Shadows: versions that see what was decided, after it was, and decide nothing.
+//!
+//! A shadow is asked about the very bytes that were recorded, on a thread of its own. What it answers is compared and
+//! counted, and goes nowhere else. One thread takes the driver's batches and hands them on; a shadow that is too slow
+//! misses decisions, which are counted, and delays nobody.
+
+use crate::clock::now_ms;
+use crate::hub::Hub;
+use crate::policy_replay::{counted, diverged, engines_of, guarded};
+use crate::view::Batch;
+use crate::wire::ShadowCard;
+use pointsman_coordinator::Guards;
+use pointsman_model::context::Context;
+use pointsman_model::event::Event;
+use pointsman_model::policy::{PolicyDescription, PolicyKind};
+use pointsman_policy::{Checked, Engines};
+use pointsman_sim::replay::{Change, ask, compare};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::broadcast;
+
+/// Decisions that wait for a shadow.
+const WAITING_MAX: usize = 256;
+/// Disagreements that are shown.
+const DISAGREEMENTS_MAX: usize = 10;
+/// Least time between two changes of what is shown.
+const SHOW_EVERY: Duration = Duration::from_millis(100);
+
+/// The shadows, at most one of each kind.
+pub struct Shadows {
+    hub: Hub,
+    running: Mutex<BTreeMap<PolicyKind, Shadow>>,
+}
+
+struct Shadow {
+    queue: SyncSender<(Arc<Batch>, usize)>,
+    tally: Arc<Mutex<Tally>>,
+}
+
+/// What a shadow has seen.
+#[derive(Clone, Debug)]
+struct Tally {
+    card: ShadowCard,
+    classes: BTreeMap<Change, u64>,
+    stopped: bool,
+}
+
+/// A kind has a shadow already.
+#[derive(Debug, thiserror::Error)]
+#[error("{policy} is in shadow for {kind} already")]
+pub struct Occupied {
+    pub kind: PolicyKind,
+    pub policy: String,
+}
+
+impl Shadows {
+    pub fn start(hub: Hub, events: broadcast::Receiver<Arc<Batch>>) -> std::io::Result<Arc<Shadows>> {
+        let shadows = Arc::new(Shadows {
+            hub,
+            running: Mutex::default(),
+        });
+        let feed = shadows.clone();
+        std::thread::Builder::new()
+            .name("shadow-feed".into())
+            .spawn(move || feed.feed(events))?;
+        Ok(shadows)
+    }
+
+    /// From now on the version sees each decision of its kind. It starts with `state`, a copy.
+    pub fn watch(&self, checked: &Checked, file: &str, actor: &str, state: Vec<u8>, guards: Guards) -> Result<(), Occupied> {
+        let description = checked.description.clone();
+        let kind = description.kind;
+        let mut running = self.lock();
+        if let Some(shadow) = running.get(&kind) {
+            let card = &tally(&shadow.tally).card;
+            let policy = format!("{}@{}", card.name, card.version);
+            return Err(Occupied { kind, policy });
+        }
+        let (queue, waiting) = sync_channel(WAITING_MAX);
+        let tally = Arc::new(Mutex::new(Tally {
+            card: ShadowCard {
+                kind: kind.slug().to_string(),
+                name: description.policy.name.clone(),
+                version: description.policy.version.clone(),
+                digest: description.policy.digest.to_string(),
+                engine: description.policy.engine.slug().to_string(),
+                file: file.to_string(),
+                actor: actor.to_string(),
+                since: now_ms(),
+                asked: 0,
+                agreed: 0,
+                disagreed: 0,
+                faults: 0,
+                dropped: 0,
+                classes: Vec::new(),
+                disagreements: Vec::new(),
+            },
+            classes: BTreeMap::new(),
+            stopped: false,
+        }));
+        let worker = Worker {
+            engines: engines_of(checked),
+            description,
+            state,
+            guards,
+            tally: tally.clone(),
+            hub: self.hub.clone(),
+            shown: Instant::now(),
+            changed: false,
+        };
+        worker.show_now();
+        let spawned = std::thread::Builder::new()
+            .name(format!("shadow-{kind}"))
+            .spawn(move || worker.run(&waiting));
+        if let Err(error) = spawned {
+            tracing::warn!("a shadow has no thread: {error}");
+        }
+        running.insert(kind, Shadow { queue, tally });
+        Ok(())
+    }
+
+    /// Ends a kind's shadow and tells what it has seen.
+    pub fn stop(&self, kind: PolicyKind) -> Option<ShadowCard> {
+        let Shadow { queue, tally: seen } = self.lock().remove(&kind)?;
+        drop(queue);
+        tally(&seen).stopped = true;
+        self.hub.aside(|asides| {
+            asides.shadows.remove(kind.slug());
+        });
+        let card = tally(&seen).card.clone();
+        Some(card)
+    }
+
+    pub fn card(&self, kind: PolicyKind) -> Option<ShadowCard> {
+        self.lock().get(&kind).map(|shadow| tally(&shadow.tally).card.clone())
+    }
+
+    /// Ends when the driver does.
+    fn feed(&self, mut events: broadcast::Receiver<Arc<Batch>>) {
+        loop {
+            match events.blocking_recv() {
+                Ok(batch) => self.hand_on(&batch),
+                // Nobody knows what was missed; each shadow has missed something.
+                Err(broadcast::error::RecvError::Lagged(batches)) => {
+                    for shadow in self.lock().values() {
+                        tally(&shadow.tally).card.dropped += batches;
+                    }
+                }
+                Err(broadcast::error::RecvError::Closed) => {
+                    self.lock().clear();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn hand_on(&self, batch: &Arc<Batch>) {
+        let running = self.lock();
+        if running.is_empty() {
+            return;
+        }
+        for (index, recorded) in batch.entries.iter().enumerate() {
+            let Event::Decided(decision) = &recorded.event else { continue };
+            let Some(shadow) = running.get(&decision.kind) else { continue };
+            match shadow.queue.try_send((batch.clone(), index)) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => tally(&shadow.tally).card.dropped += 1,
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PolicyKind, Shadow>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Worker {
+    engines: Engines,
+    description: PolicyDescription,
+    state: Vec<u8>,
+    guards: Guards,
+    tally: Arc<Mutex<Tally>>,
+    hub: Hub,
+    shown: Instant,
+    changed: bool,
+}
+
+impl Worker {
+    fn run(mut self, waiting: &Receiver<(Arc<Batch>, usize)>) {
+        loop {
+            match waiting.recv_timeout(SHOW_EVERY) {
+                Ok((batch, index)) => self.see(&batch, index),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Stopped; what it has seen was taken along.
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.changed && self.shown.elapsed() >= SHOW_EVERY {
+                self.show_now();
+                self.shown = Instant::now();
+                self.changed = false;
+            }
+        }
+    }
+
+    fn see(&mut self, batch: &Batch, index: usize) {
+        let recorded = &batch.entries[index];
+        let Event::Decided(decision) = &recorded.event else { return };
+        let bytes = batch.contexts.get(index).and_then(|context| context.as_deref());
+        let Some(mut context) = bytes.and_then(|bytes| Context::decode(bytes).ok()) else {
+            tally(&self.tally).card.dropped += 1;
+            return;
+        };
+        let guards = self.guards;
+        let guard = &mut |context: &Context, answer: &_| guarded(guards, context, answer);
+        let after = ask(&mut self.engines, &self.description, &mut self.state, &mut context, guard);
+        let change = compare(decision, &after);
+        self.changed = true;
+        let Tally { card, classes, stopped: _ } = &mut *tally(&self.tally);
+        card.asked += 1;
+        if after.is_err() {
+            card.faults += 1;
+        }
+        match change {
+            None | Some(Change::ReasonOnly) => card.agreed += 1,
+            Some(change) => {
+                card.disagreed += 1;
+                *classes.entry(change).or_default() += 1;
+                card.classes = counted(classes);
+                card.disagreements
+                    .insert(0, diverged(recorded.at, change, decision, &after, &context));
+                card.disagreements.truncate(DISAGREEMENTS_MAX);
+            }
+        }
+    }
+
+    fn show_now(&self) {
+        // Under the hub's lock: who stops a shadow takes it off the page under the same one, and it stays off.
+        self.hub.aside(|asides| {
+            let Tally { card, stopped, .. } = &*tally(&self.tally);
+            if !stopped {
+                asides.shadows.insert(card.kind.clone(), card.clone());
+            }
+        });
+    }
+}
+
+fn tally(shared: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
