@@ -41,6 +41,8 @@ pub struct HostOptions {
     pub listen: SocketAddr,
     /// Watched for policies.
     pub policies: Option<PathBuf>,
+    /// The operator vouches for every script: they run natively.
+    pub trust_scripts: bool,
     /// Program with the hidden subcommands `supervise` and `trainer`: this one, except in tests.
     pub exe: PathBuf,
     /// Variables that trainers get from the host's environment.
@@ -58,6 +60,7 @@ impl HostOptions {
             data: data.into(),
             listen,
             policies: None,
+            trust_scripts: false,
             exe: exe.into(),
             pass_env: Vec::new(),
             probes: true,
@@ -197,6 +200,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         data,
         listen: _,
         policies,
+        trust_scripts,
         exe,
         pass_env,
         probes,
@@ -218,6 +222,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
             Library::new()
         }
     };
+    library.trust_scripts(trust_scripts);
     let health = Arc::new(Health::default());
     let (events, _) = broadcast::channel(EVENTS_WAITING);
 

@@ -18,6 +18,8 @@ pub struct Offer {
     pub file: String,
     pub code: Vec<u8>,
     pub settings: Vec<Setting>,
+    /// The operator vouches for it: a script then runs natively.
+    pub trusted: bool,
 }
 
 /// Checks, installs and activates policy versions. Its calls block: not for async threads.
@@ -167,13 +169,19 @@ impl Installer {
 }
 
 fn check(library: &Library, offer: &Offer) -> Result<Checked, wire::PolicyProblem> {
-    let Offer { file, code, settings } = offer.clone();
+    let Offer {
+        file,
+        code,
+        settings,
+        trusted,
+    } = offer.clone();
     library
         .check(
             PolicySource {
                 file,
                 bytes: code,
                 settings,
+                trusted,
             },
             PolicyLimits::default(),
         )

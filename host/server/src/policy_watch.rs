@@ -288,6 +288,7 @@ fn read(path: &Path, name: &str) -> Result<Offer, PolicyProblem> {
         file: name.to_string(),
         code,
         settings,
+        trusted: false,
     })
 }
 

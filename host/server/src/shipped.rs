@@ -39,6 +39,7 @@ fn activate(installer: &Installer, kind: PolicyKind) -> Result<Option<Alert>, cr
             file: file.to_string(),
             code: code.to_vec(),
             settings: Vec::new(),
+            trusted: false,
         };
         match installer.check(&offer) {
             Ok(checked) if checked.description.kind == kind => {

@@ -5,9 +5,10 @@ use super::exit::Exit;
 use super::text::{clock, printable, table};
 use super::watch::problem_line;
 use crate::http::PolicyUpload;
-use crate::policy_install::{Installer, Offer};
+use crate::policy_install::Installer;
 use crate::wire::{PolicyCheck, PolicyList};
 use base64::Engine as _;
+use pointsman_model::policy::PolicyKind;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,8 +62,8 @@ pub(crate) fn list(client: &Client, json: bool) -> Result<(), Exit> {
     Ok(())
 }
 
-pub(crate) fn check(json: bool, file: &Path, settings: Option<&Path>) -> Result<ExitCode, Exit> {
-    let offer = read_offer(file, settings)?;
+pub(crate) fn check(json: bool, file: &Path, settings: Option<&Path>, trusted: bool) -> Result<ExitCode, Exit> {
+    let (offer, _) = upload(file, settings, "", trusted)?.offer().map_err(|error| Exit::problem(*error.0))?;
     let answer = match Installer::check_offline(&offer) {
         Ok(checked) => crate::http::accepted(&checked.description),
         Err(problem) => crate::http::refused(problem),
@@ -70,8 +71,15 @@ pub(crate) fn check(json: bool, file: &Path, settings: Option<&Path>) -> Result<
     print_check(json, &answer)
 }
 
-pub(crate) fn activate(client: &Client, json: bool, file: &Path, settings: Option<&Path>, reason: &str) -> Result<ExitCode, Exit> {
-    let upload = upload(file, settings, reason)?;
+pub(crate) fn activate(
+    client: &Client,
+    json: bool,
+    file: &Path,
+    settings: Option<&Path>,
+    reason: &str,
+    trusted: bool,
+) -> Result<ExitCode, Exit> {
+    let upload = upload(file, settings, reason, trusted)?;
     let checked = client.post("/api/v1/policies/check", &json!(upload))?;
     let checked: PolicyCheck =
         serde_json::from_value(checked).map_err(|error| Exit::failed(format!("the host's answer has another shape: {error}")))?;
@@ -133,7 +141,7 @@ fn read_settings(file: &Path, settings: Option<&Path>) -> Result<BTreeMap<String
     serde_json::from_str(&text).map_err(|error| Exit::usage(format!("{} is not a JSON object of settings: {error}", path.display())))
 }
 
-fn upload(file: &Path, settings: Option<&Path>, reason: &str) -> Result<PolicyUpload, Exit> {
+fn upload(file: &Path, settings: Option<&Path>, reason: &str, trusted: bool) -> Result<PolicyUpload, Exit> {
     let code = std::fs::read(file).map_err(|error| Exit::failed(format!("{} cannot be read: {error}", file.display())))?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (text, code_base64) = match String::from_utf8(code) {
@@ -146,10 +154,26 @@ fn upload(file: &Path, settings: Option<&Path>, reason: &str) -> Result<PolicyUp
         code_base64,
         settings: read_settings(file, settings)?,
         reason: reason.to_string(),
+        trusted,
     })
 }
 
-fn read_offer(file: &Path, settings: Option<&Path>) -> Result<Offer, Exit> {
-    let (offer, _) = upload(file, settings, "")?.offer().map_err(|error| Exit::problem(*error.0))?;
-    Ok(offer)
+/// What a script of this kind may name, for editors: from the definitions that the interpreter runs with.
+pub(crate) fn definitions(json: bool, kind: &str) -> Result<(), Exit> {
+    let Some(kind) = PolicyKind::parse(kind) else {
+        let kinds = PolicyKind::ALL.map(PolicyKind::slug).join(", ");
+        return Err(Exit::usage(format!("'{kind}' is not a kind of policy; there are {kinds}")));
+    };
+    let definitions = pointsman_policy::script::completion(kind);
+    if json {
+        println!("{}", json!(definitions));
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = definitions
+        .entries
+        .into_iter()
+        .map(|entry| vec![entry.place.word().to_string(), entry.name, entry.signatures.join("; ")])
+        .collect();
+    table(&["where", "name", "called"], &rows);
+    Ok(())
 }

@@ -42,6 +42,7 @@ pub(crate) fn up(options: UpOptions, json: bool) -> Result<ExitCode, Exit> {
     let exe = std::env::current_exe().context("find this program")?;
     let host = HostOptions {
         policies,
+        trust_scripts: options.trust_scripts,
         pass_env: if options.demo {
             vec![demo::FAULTS_ENV.to_string()]
         } else {

@@ -33,6 +33,9 @@ pub struct PolicyUpload {
     pub settings: BTreeMap<String, serde_json::Value>,
     #[serde(default)]
     pub reason: String,
+    /// Whether the sender vouches for it: a script then runs natively, outside the sandbox.
+    #[serde(default)]
+    pub trusted: bool,
 }
 
 impl PolicyUpload {
@@ -43,6 +46,7 @@ impl PolicyUpload {
             code_base64,
             settings,
             reason,
+            trusted,
         } = self;
         let wrong = |pointer: &str, detail: &str| {
             ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong").field(pointer, detail)
@@ -58,7 +62,13 @@ impl PolicyUpload {
             (Some(_), Some(_)) | (None, None) => return Err(wrong("/text", "either text or code_base64")),
         };
         let settings = settings_of(settings).map_err(|(name, detail)| wrong(&format!("/settings/{name}"), detail))?;
-        Ok((Offer { file, code, settings }, reason))
+        let offer = Offer {
+            file,
+            code,
+            settings,
+            trusted,
+        };
+        Ok((offer, reason))
     }
 }
 
