@@ -81,7 +81,12 @@ impl Word for PolicyKind {
 }
 
 impl Word for EngineKind {
-    const ALL: &'static [EngineKind] = &[EngineKind::Component, EngineKind::Rhai, EngineKind::BuiltIn];
+    const ALL: &'static [EngineKind] = &[
+        EngineKind::Component,
+        EngineKind::Rhai,
+        EngineKind::BuiltIn,
+        EngineKind::TrustedRhai,
+    ];
     fn word(self) -> &'static str {
         self.slug()
     }

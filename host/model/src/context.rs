@@ -193,7 +193,12 @@ impl Context {
 
     /// The bytes that are recorded and replayed. The first byte names the layout, so that a later one can be told apart.
     pub fn encode(&self) -> Encoded {
-        Encoded::of(postcard::to_extend(self, vec![CONTEXT_LAYOUT]).expect("a context is plain data"))
+        Encoded::of(self.bytes())
+    }
+
+    /// The same bytes without their digest.
+    pub fn bytes(&self) -> Vec<u8> {
+        postcard::to_extend(self, vec![CONTEXT_LAYOUT]).expect("a context is plain data")
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Context, DecodeError> {

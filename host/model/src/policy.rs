@@ -48,9 +48,13 @@ impl fmt::Display for PolicyKind {
 pub enum EngineKind {
     /// A WebAssembly component in wasmtime.
     Component,
+    /// A script in an interpreter that is itself a component in wasmtime. Versions that were recorded when scripts ran
+    /// natively run here now.
     Rhai,
     /// The coordinator's own fallback.
     BuiltIn,
+    /// A script in the host itself, because an operator vouches for it.
+    TrustedRhai,
 }
 
 impl EngineKind {
@@ -59,6 +63,7 @@ impl EngineKind {
             EngineKind::Component => "component",
             EngineKind::Rhai => "rhai",
             EngineKind::BuiltIn => "built-in",
+            EngineKind::TrustedRhai => "trusted-rhai",
         }
     }
 }
@@ -257,7 +262,7 @@ pub const FAULT_DETAIL_BYTES_MAX: usize = 1024;
 /// What an answer, or the failure to give one, took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
-    /// None for the built-in.
+    /// None for the built-in, and where a script ended in a trap of its interpreter, which took the count along.
     pub fuel: Option<u64>,
     /// Wall time as measured by the engine; for people, nothing is decided by it.
     pub micros: u32,

@@ -42,6 +42,7 @@ fn main() {
             file: file.to_string(),
             bytes,
             settings: Vec::new(),
+            trusted: false,
         };
         let checked = library
             .check(source, PolicyLimits::default())

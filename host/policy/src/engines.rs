@@ -60,7 +60,8 @@ impl Policies for Engines {
     fn fingerprint(&self, engine: EngineKind) -> String {
         match engine {
             EngineKind::Component => format!("wasmtime {WASMTIME_VERSION}"),
-            EngineKind::Rhai => format!("rhai {RHAI_VERSION}"),
+            EngineKind::Rhai => format!("rhai {RHAI_VERSION} in wasmtime {WASMTIME_VERSION}"),
+            EngineKind::TrustedRhai => format!("rhai {RHAI_VERSION}"),
             EngineKind::BuiltIn => format!("pointsman {}", env!("CARGO_PKG_VERSION")),
         }
     }

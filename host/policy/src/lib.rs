@@ -1,4 +1,4 @@
-//! Runs policies: WebAssembly components in wasmtime, and Rhai scripts in a hardened interpreter.
+//! Runs policies: WebAssembly components in wasmtime, and Rhai scripts in an interpreter that is itself a component there.
 //!
 //! A policy decides one small question (what runs next, whether to retry, whether a model may go live, what to practise)
 //! from a context and nothing else. This crate checks a policy before it may serve, keeps the versions that were
@@ -11,13 +11,13 @@
 //! | [`Engines`] | the coordinator's port [`Policies`](pointsman_coordinator::Policies) over a library |
 //! | [`PolicyProblem`] | what is wrong with a policy, where, and the cure; [`ProblemCode::explain`] is its page |
 //! | `component` | one file per concern: engine, compile and cache, link, conversions, limits, faults |
-//! | `script` | the same for Rhai: functions, contexts, verdicts, lint |
+//! | `script` | Rhai, in the sandbox or, where an operator trusts it, natively; the language is the crate `pointsman-script` |
 //! | `answer` | what both engines' answers must keep to: sizes, finite numbers, plain text |
 //!
 //! Deliberately absent: the fallback chain, the built-in policies and the check of a verdict against its context (the
-//! coordinator's); storage of versions (the journal's); and trust in a policy. A component is contained by wasmtime. A
-//! script is contained by the interpreter's limits and a function set in which every call is bounded; what that leaves
-//! open is said in `script`.
+//! coordinator's); storage of versions (the journal's); and trust in a policy, but for scripts that an operator vouches
+//! for: those run in the host, contained by the interpreter's limits and a function set in which every call is bounded;
+//! what that leaves open is said in `script/native.rs`.
 
 mod answer;
 mod clock;
@@ -26,7 +26,6 @@ mod engines;
 mod library;
 mod limits;
 mod log;
-mod nearest;
 mod problem;
 pub mod script;
 mod self_test;

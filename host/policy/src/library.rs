@@ -12,6 +12,7 @@ use pointsman_model::policy::*;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// All loaded versions, by digest. Cheap to clone; any thread may check or load while another asks.
@@ -21,6 +22,7 @@ pub struct Library(Arc<Shelves>);
 struct Shelves {
     versions: RwLock<HashMap<Digest, Arc<Version>>>,
     cache: Option<CompiledCache>,
+    trusts_scripts: AtomicBool,
 }
 
 /// A policy that is offered: a file as it was found, and the settings that differ from its defaults.
@@ -30,6 +32,9 @@ pub struct PolicySource {
     pub file: String,
     pub bytes: Vec<u8>,
     pub settings: Vec<Setting>,
+    /// An operator vouches for it: a script then runs natively, three times as fast and not contained by the sandbox.
+    /// Components always run in it.
+    pub trusted: bool,
 }
 
 /// A policy that passed every stage and may be installed.
@@ -69,10 +74,17 @@ impl Library {
         Ok(Library::over(Some(cache)))
     }
 
+    /// Whether the operator vouches for every script that is checked from now on. Versions that were recorded run as
+    /// they were activated.
+    pub fn trust_scripts(&self, trust: bool) {
+        self.0.trusts_scripts.store(trust, Ordering::Relaxed);
+    }
+
     fn over(cache: Option<CompiledCache>) -> Library {
         Library(Arc::new(Shelves {
             versions: RwLock::default(),
             cache,
+            trusts_scripts: AtomicBool::new(false),
         }))
     }
 
@@ -94,8 +106,9 @@ impl Library {
             file,
             bytes,
             settings: given,
+            trusted,
         } = source;
-        let engine = fetch(&file, &bytes)?;
+        let engine = fetch(&file, &bytes, trusted || self.0.trusts_scripts.load(Ordering::Relaxed))?;
         on_stage(Stage::Digest);
         let code_digest = sha256(&bytes);
         let mut program = self.load(engine, &file, &bytes, code_digest, ceilings, on_stage)?;
@@ -286,7 +299,8 @@ impl Library {
         on_stage(Stage::Parse);
         match engine {
             EngineKind::Component => component::load(file, code, digest, limits, self.0.cache.as_ref(), on_stage).map(Program::Component),
-            EngineKind::Rhai => script::load(file, code, limits).map(Program::Script),
+            EngineKind::Rhai => script::load(file, code, false, limits, self.0.cache.as_ref()).map(Program::Script),
+            EngineKind::TrustedRhai => script::load(file, code, true, limits, None).map(Program::Script),
             EngineKind::BuiltIn => Err(PolicyProblem::new(
                 ProblemCode::UnknownFormat,
                 Stage::Fetch,
@@ -304,7 +318,7 @@ impl Default for Library {
 }
 
 /// What runs it, told by its bytes and then by its name.
-fn fetch(file: &str, bytes: &[u8]) -> Result<EngineKind, PolicyProblem> {
+fn fetch(file: &str, bytes: &[u8], trusted: bool) -> Result<EngineKind, PolicyProblem> {
     let refuse = |code, message: String| PolicyProblem::new(code, Stage::Fetch, file, message);
     let too_large = |max: usize| refuse(ProblemCode::TooLarge, format!("{} bytes; at most {max} are allowed", bytes.len()));
     if bytes.starts_with(b"\0asm") {
@@ -324,7 +338,7 @@ fn fetch(file: &str, bytes: &[u8]) -> Result<EngineKind, PolicyProblem> {
     if bytes.len() > SCRIPT_BYTES_MAX {
         return Err(too_large(SCRIPT_BYTES_MAX).fix("shorten the script, or write it in Rust"));
     }
-    Ok(EngineKind::Rhai)
+    Ok(if trusted { EngineKind::TrustedRhai } else { EngineKind::Rhai })
 }
 
 fn check_told(file: &str, told: &Told) -> Result<(), PolicyProblem> {

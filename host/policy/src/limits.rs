@@ -1,14 +1,12 @@
 //! Named limits of one decision, and how a policy's wishes meet the operator's ceilings.
 
 use pointsman_model::policy::PolicyLimits;
+use pointsman_script::AskedLimits;
+
+pub use pointsman_script::{LOG_BYTES_MAX, LOG_CALLS_MAX, SCRIPT_BYTES_MAX};
 
 /// Largest component file.
 pub const COMPONENT_BYTES_MAX: usize = 32 << 20;
-/// Largest script. Parsing takes time that grows faster than its size: 0.33 s at this one at worst.
-pub const SCRIPT_BYTES_MAX: usize = 64 << 10;
-/// Log lines and bytes of log text per decision; more ends the decision.
-pub const LOG_CALLS_MAX: u32 = 1_000;
-pub const LOG_BYTES_MAX: usize = 64 << 10;
 /// Bytes that may cross from a component to the host per call, before anything is allocated for them.
 pub const HOSTCALL_BYTES_MAX: usize = 1 << 20;
 /// Reasons of one decision, and the text of each.
@@ -27,14 +25,6 @@ pub const LIST_MAX: usize = 4_096;
 /// Settings that a policy may declare.
 pub const SETTINGS_MAX: usize = 64;
 
-/// What a policy asks for; `None` takes the ceiling.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct AskedLimits {
-    pub(crate) fuel: Option<u64>,
-    pub(crate) deadline_ms: Option<u32>,
-    pub(crate) memory_bytes: Option<u64>,
-}
-
 /// A policy can only ask for less.
 pub(crate) fn within(ceilings: PolicyLimits, asked: AskedLimits) -> PolicyLimits {
     let AskedLimits {
@@ -46,6 +36,23 @@ pub(crate) fn within(ceilings: PolicyLimits, asked: AskedLimits) -> PolicyLimits
         fuel: fuel.map_or(ceilings.fuel, |asked| asked.min(ceilings.fuel)),
         deadline_ms: deadline_ms.map_or(ceilings.deadline_ms, |asked| asked.min(ceilings.deadline_ms)),
         memory_bytes: memory_bytes.map_or(ceilings.memory_bytes, |asked| asked.min(ceilings.memory_bytes)),
+    }
+}
+
+/// Fuel of wasm behind each unit of a script's: an operation of its language is many instructions, and the operations
+/// are what decides. This ends what a single one may do without end.
+const WASM_FUEL_PER_SCRIPT_FUEL: u64 = 16;
+/// What reading a context and writing an answer take at most, on top.
+const INTERPRETER_FUEL: u64 = 100_000_000;
+/// What the interpreter itself needs, on top of what the script may have.
+const INTERPRETER_MEMORY_BYTES: u64 = 4 << 20;
+
+/// The limits of a script as those of the component that interprets it.
+pub(crate) fn within_sandbox(limits: PolicyLimits) -> PolicyLimits {
+    PolicyLimits {
+        fuel: limits.fuel.saturating_mul(WASM_FUEL_PER_SCRIPT_FUEL).saturating_add(INTERPRETER_FUEL),
+        memory_bytes: limits.memory_bytes.saturating_add(INTERPRETER_MEMORY_BYTES),
+        ..limits
     }
 }
 

@@ -98,6 +98,8 @@ codes! {
     "The host itself failed, not the policy.";
     RuntimeError = "PM2121",
     "The script raised an error while it ran.";
+    NoInterpreter = "PM2130",
+    "Scripts run in a sandboxed interpreter, which is built with the plugins and embedded; this program was built without it, or with one from other sources. Run `make plugins` and build again. A script that an operator vouches for runs natively and does not need it.";
     Unsigned = "PM2141",
     "This host takes signed policies only, and no signature came with this one. Sign the file with `pointsman policy sign FILE --key KEYFILE`; the signature stands in FILE.sig beside it.";
     BadSignature = "PM2142",

@@ -2,8 +2,8 @@
 
 use crate::limits::{NAME_BYTES_MAX, REASON_TEXT_BYTES_MAX, SETTINGS_MAX};
 use crate::log::is_plain;
-use crate::nearest::nearest;
 use pointsman_model::policy::{Setting, SettingSpec, Value};
+use pointsman_script::nearest::nearest;
 
 /// What is wrong with one value that an operator gave.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,6 @@
 //! A loaded policy version: what it says of itself, and the program that decides.
 
 use crate::component;
-use crate::limits::AskedLimits;
 use crate::log::truncated;
 use crate::problem::ProblemCode;
 use crate::script;
@@ -10,6 +9,8 @@ use pointsman_model::decision::Answer;
 use pointsman_model::ids::Digest;
 use pointsman_model::policy::*;
 use sha2::Digest as _;
+
+pub(crate) use pointsman_script::{AskedLimits, Objection, Told};
 
 /// The contract that this crate speaks; part of every version's digest.
 pub const CONTRACT: &str = "pointsman:policy@0.1.0";
@@ -22,25 +23,6 @@ pub(crate) struct Version {
 pub(crate) enum Program {
     Component(component::Program),
     Script(script::Program),
-}
-
-/// What `describe` answered, before anything of it is believed.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Told {
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) kind: PolicyKind,
-    pub(crate) summary: String,
-    pub(crate) settings: Vec<SettingSpec>,
-    pub(crate) limits: AskedLimits,
-    pub(crate) state_version: u32,
-}
-
-/// A setting that the policy itself refused.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Objection {
-    pub(crate) name: String,
-    pub(crate) problem: String,
 }
 
 /// A call into a policy that gave no answer, with the place in its source where that is known.
@@ -230,5 +212,7 @@ mod tests {
         assert_ne!(first, digest_of(code, &setting(2.0), limits));
         assert_ne!(first, digest_of(sha256(b"other"), &setting(1.0), limits));
         assert_ne!(first, digest_of(code, &setting(1.0), PolicyLimits { fuel: 1, ..limits }));
+        let trusted = digest(EngineKind::TrustedRhai, PolicyKind::Retry, code, &setting(1.0), limits);
+        assert_ne!(first, trusted, "a script that is trusted is another version");
     }
 }

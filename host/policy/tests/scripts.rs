@@ -345,6 +345,7 @@ fn settings_are_checked_by_schema_and_by_the_script() {
             file: "retry.rhai".into(),
             bytes: script("retry.rhai"),
             settings,
+            trusted: false,
         };
         library.check(offered, PolicyLimits::default()).map(|checked| checked.description)
     };

@@ -48,6 +48,8 @@ pub struct HostOptions {
     pub require_signatures: bool,
     /// Directory of the public keys that are trusted; `trusted-keys` in the data directory, where none is named.
     pub trusted_keys: Option<PathBuf>,
+    /// The operator vouches for every script: they run natively.
+    pub trust_scripts: bool,
     /// Program with the hidden subcommands `supervise` and `trainer`: this one, except in tests.
     pub exe: PathBuf,
     /// Variables that trainers get from the host's environment.
@@ -67,6 +69,7 @@ impl HostOptions {
             policies: None,
             require_signatures: false,
             trusted_keys: None,
+            trust_scripts: false,
             exe: exe.into(),
             pass_env: Vec::new(),
             probes: true,
@@ -209,6 +212,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         policies,
         require_signatures,
         trusted_keys,
+        trust_scripts,
         exe,
         pass_env,
         probes,
@@ -230,6 +234,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
             Library::new()
         }
     };
+    library.trust_scripts(trust_scripts);
     let health = Arc::new(Health::default());
     let (events, _) = broadcast::channel(EVENTS_WAITING);
 

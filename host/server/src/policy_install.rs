@@ -196,6 +196,7 @@ fn check(library: &Library, offer: &Offer, on_stage: &mut dyn FnMut(Stage)) -> R
         file: offer.file.clone(),
         bytes: offer.code.clone(),
         settings: offer.settings.clone(),
+        trusted: offer.trusted,
     };
     library
         .check_watched(source, PolicyLimits::default(), on_stage)

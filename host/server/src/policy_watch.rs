@@ -332,6 +332,7 @@ fn read(path: &Path, name: &str) -> Result<Offer, PolicyProblem> {
         settings,
         signature,
         budgets,
+        trusted: false,
     })
 }
 

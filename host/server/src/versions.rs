@@ -162,12 +162,13 @@ impl Known {
         let code = code(reader, version)?;
         let ending = match policy.engine {
             EngineKind::Component => "wasm",
-            EngineKind::Rhai | EngineKind::BuiltIn => "rhai",
+            EngineKind::Rhai | EngineKind::TrustedRhai | EngineKind::BuiltIn => "rhai",
         };
         Ok(Offer {
             file: format!("{policy}.{ending}"),
             code,
             settings: settings.clone(),
+            trusted: policy.engine == EngineKind::TrustedRhai,
             signature: self.signature(&policy.digest),
             ..Offer::default()
         })

@@ -9,11 +9,12 @@ use std::time::Instant;
 use wit_component::ComponentEncoder;
 
 /// What guests are made of, beside the compiler.
-const INPUTS: [&str; 7] = [
+const INPUTS: [&str; 8] = [
     "plugins",
     "wit",
     "host/model",
     "host/coordinator",
+    "host/script",
     "host/xtask",
     "Cargo.toml",
     "rust-toolchain.toml",

@@ -5,10 +5,11 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Each crate with the crates of ours that it may use. A crate that is not here may not exist: say first where it stands.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("pointsman-model", &[]),
     ("pointsman-coordinator", &["pointsman-model"]),
-    ("pointsman-policy", &["pointsman-coordinator", "pointsman-model"]),
+    ("pointsman-script", &["pointsman-model"]),
+    ("pointsman-policy", &["pointsman-script", "pointsman-coordinator", "pointsman-model"]),
     ("pointsman-journal", &["pointsman-model"]),
     ("pointsman-trainer", &["pointsman-model"]),
     ("pointsman-runner", &["pointsman-trainer", "pointsman-model"]),
@@ -18,6 +19,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
         &[
             "pointsman-sim",
             "pointsman-policy",
+            "pointsman-script",
             "pointsman-runner",
             "pointsman-journal",
             "pointsman-trainer",
@@ -33,14 +35,17 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ),
 ];
 
-/// The same for guests. They live behind the sandbox, so that only the purity check may see the host's crates.
-const GUEST_ARROWS: [(&str, &[&str]); 6] = [
+/// The same for guests. They live behind the sandbox, so that only the purity check and the interpreter may
+/// see the host's crates.
+const GUEST_ARROWS: [(&str, &[&str]); 7] = [
     ("pointsman-policy-sdk", &[]),
     ("host-diverse", &["pointsman-policy-sdk"]),
     ("retry-backoff", &["pointsman-policy-sdk"]),
     ("eprocess-gate", &["pointsman-policy-sdk"]),
     ("hostile", &["pointsman-policy-sdk"]),
     ("core-purity", &["pointsman-coordinator", "pointsman-model"]),
+    // The interpreter of scripts, which is ours and not a policy: the same crate runs trusted scripts natively.
+    ("rhai-interpreter", &["pointsman-script", "pointsman-model"]),
 ];
 
 pub(crate) fn check(root: &Path) -> Result<()> {

@@ -57,6 +57,13 @@ impl Toolchain {
 
     /// `cargo build` for the target; packages and a place for the output are up to the caller.
     pub(crate) fn cargo_build(self) -> Command {
+        let mut command = self.cargo_build_of_its_own();
+        // A dependency of the interpreter bakes random numbers in. With a seed, the same sources make the same bytes.
+        command.env("CONST_RANDOM_SEED", "pointsman");
+        command
+    }
+
+    fn cargo_build_of_its_own(self) -> Command {
         match self {
             Toolchain::Rustup => {
                 let mut command = Command::new("cargo");

@@ -33,7 +33,7 @@ impl CompiledCache {
     }
 
     /// None where there is no such file, or where it is not as we wrote it.
-    pub(super) fn load(&self, engine: &Engine, code: Digest) -> Option<Component> {
+    pub(crate) fn load(&self, engine: &Engine, code: Digest) -> Option<Component> {
         let name = file_name(engine, code);
         let path = self.directory.join(&name);
         let file = File::open(&path).ok()?;
@@ -60,7 +60,7 @@ impl CompiledCache {
         }
     }
 
-    pub(super) fn keep(&self, engine: &Engine, code: Digest, component: &Component) {
+    pub(crate) fn keep(&self, engine: &Engine, code: Digest, component: &Component) {
         let name = file_name(engine, code);
         let written = component.serialize().map_err(io::Error::other).and_then(|compiled| {
             let mac = self.mac(&name, &compiled);

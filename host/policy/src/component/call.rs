@@ -1,17 +1,17 @@
 //! One call into a component: a fresh store, with every limit armed before the first instruction of the guest.
 
 use super::bindings::log;
-use super::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX, engine};
+use super::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 use crate::clock::thread_cpu_time;
 use crate::limits::HOSTCALL_BYTES_MAX;
 use crate::log::{LogBudget, LogLevel};
 use pointsman_model::policy::PolicyLimits;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
+use wasmtime::{Engine, ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 
 /// The host's side of one call.
-pub(super) struct Call {
+pub(crate) struct Call {
     policy: Arc<str>,
     log: LogBudget,
     deadline: Duration,
@@ -23,6 +23,7 @@ pub(super) struct Call {
 /// Refuses growth over the limits, and remembers that it did: the trap that follows is a memory fault.
 struct Memory {
     bytes_max: usize,
+    bytes: usize,
     refused: bool,
 }
 
@@ -35,31 +36,57 @@ impl Call {
     pub(super) fn memory_was_refused(&self) -> bool {
         self.memory.refused
     }
+
+    /// How large the guest's memory has become.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory.bytes
+    }
+
+    pub(crate) fn log_line(&mut self, level: LogLevel, message: &str) -> wasmtime::Result<()> {
+        Ok(self.log.log(&self.policy, level, message)?)
+    }
 }
 
-pub(super) fn store(policy: &Arc<str>, limits: PolicyLimits) -> wasmtime::Result<Store<Call>> {
+/// A store for a new instance.
+pub(crate) fn store(engine: &Engine, policy: &Arc<str>, limits: PolicyLimits) -> wasmtime::Result<Store<Call>> {
+    let call = Call {
+        policy: policy.clone(),
+        log: LogBudget::new(),
+        deadline: Duration::ZERO,
+        ticked_at: None,
+        memory: Memory {
+            bytes_max: 0,
+            bytes: 0,
+            refused: false,
+        },
+    };
+    let mut store = Store::try_new(engine, call)?;
+    store.limiter(|call| &mut call.memory);
+    store.epoch_deadline_callback(on_tick);
+    arm(&mut store, policy, limits)?;
+    Ok(store)
+}
+
+/// Arms every limit for one more call, whatever the last one used.
+pub(crate) fn arm(store: &mut Store<Call>, policy: &Arc<str>, limits: PolicyLimits) -> wasmtime::Result<()> {
     let PolicyLimits {
         fuel,
         deadline_ms,
         memory_bytes,
     } = limits;
-    let call = Call {
-        policy: policy.clone(),
-        log: LogBudget::new(),
-        deadline: Duration::from_millis(u64::from(deadline_ms)),
-        ticked_at: None,
-        memory: Memory {
-            bytes_max: usize::try_from(memory_bytes).unwrap_or(usize::MAX),
-            refused: false,
-        },
-    };
-    let mut store = Store::try_new(engine(), call)?;
-    store.limiter(|call| &mut call.memory);
+    let call = store.data_mut();
+    if !Arc::ptr_eq(&call.policy, policy) {
+        call.policy = policy.clone();
+    }
+    call.log = LogBudget::new();
+    call.deadline = Duration::from_millis(u64::from(deadline_ms));
+    call.ticked_at = None;
+    call.memory.bytes_max = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
+    call.memory.refused = false;
     store.set_fuel(fuel)?;
     store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
-    store.epoch_deadline_callback(on_tick);
     store.set_epoch_deadline(1);
-    Ok(store)
+    Ok(())
 }
 
 /// The deadline is counted from the first tick, so it is late by one tick at most.
@@ -75,8 +102,12 @@ fn on_tick(mut store: StoreContextMut<'_, Call>) -> wasmtime::Result<UpdateDeadl
 
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        self.refused |= desired > self.bytes_max;
-        Ok(desired <= self.bytes_max)
+        if desired > self.bytes_max {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.bytes = self.bytes.max(desired);
+        Ok(true)
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -104,6 +135,6 @@ impl log::Host for Call {
             log::Level::Info => LogLevel::Info,
             log::Level::Warn => LogLevel::Warn,
         };
-        Ok(self.log.log(&self.policy, level, &message)?)
+        self.log_line(level, &message)
     }
 }

@@ -4,11 +4,10 @@ use super::bindings::types::{self, PolicyError};
 use super::bindings::{curriculum, gate, retry, selection};
 use super::call::{self, Call};
 use super::convert;
-use super::engine::ticking;
+use super::engine::{engine, ticking};
 use super::fault;
 use super::link::Linked;
-use crate::limits::AskedLimits;
-use crate::version::{Failure, Objection, Told};
+use crate::version::{AskedLimits, Failure, Objection, Told};
 use pointsman_model::context::Context;
 use pointsman_model::decision::{Advice, Answer, Verdict};
 use pointsman_model::policy::*;
@@ -161,7 +160,7 @@ impl Program {
     ) -> Result<(T, Cost), Failure> {
         let started = Instant::now();
         let _ticking = ticking();
-        let mut store = call::store(&self.policy, self.limits)
+        let mut store = call::store(engine(), &self.policy, self.limits)
             .map_err(|error| Failure::new(FaultClass::HostFault, format!("no store could be made: {error:#}")))?;
         let result = self
             .linked

@@ -15,6 +15,8 @@ pub(super) const TABLE_ELEMENTS_MAX: usize = 10_000;
 const CALLS_AT_A_TIME_MAX: u32 = 64;
 /// Deep recursion ends here and not at the host's guard page.
 const WASM_STACK_BYTES: usize = 512 << 10;
+/// As much as a script has natively: half of the smallest thread that asks.
+const INTERPRETER_STACK_BYTES: usize = 1 << 20;
 /// Pages up to this size are cleared and kept: faulting them in again costs more.
 const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 /// Largest memory of any policy, whatever the operator's ceiling: a slot of the pool has this size.
@@ -32,6 +34,19 @@ pub fn engine() -> &'static Engine {
             tracing::warn!(%error, "no pool for policies; decisions will be slower");
             Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand)).expect("this configuration is valid")
         })
+    })
+}
+
+/// The engine of the interpreter of scripts. One of its own, because its instances live long: they would keep the pool's
+/// slots from the calls of components, and each holds a stack as deep as a script may call.
+pub(crate) fn interpreter_engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let mut config = config();
+        config
+            .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+            .max_wasm_stack(INTERPRETER_STACK_BYTES);
+        Engine::new(&config).expect("this configuration is valid")
     })
 }
 
@@ -89,12 +104,12 @@ fn refused_features() -> WasmFeatures {
 }
 
 /// Held for the time of one call: the epoch ticks while at least one is held.
-pub(super) struct Ticking(());
+pub(crate) struct Ticking(());
 
 static RUNNING: AtomicU32 = AtomicU32::new(0);
 static ASLEEP: AtomicBool = AtomicBool::new(false);
 
-pub(super) fn ticking() -> Ticking {
+pub(crate) fn ticking() -> Ticking {
     static TICKER: OnceLock<Thread> = OnceLock::new();
     RUNNING.fetch_add(1, Ordering::SeqCst);
     let ticker = TICKER.get_or_init(|| {
@@ -120,6 +135,7 @@ fn tick_for_ever() {
     loop {
         thread::sleep(TICK);
         engine().increment_epoch();
+        interpreter_engine().increment_epoch();
         idle = if RUNNING.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
         if idle > IDLE_TICKS {
             ASLEEP.store(true, Ordering::SeqCst);

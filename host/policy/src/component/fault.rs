@@ -7,7 +7,7 @@ use crate::version::Failure;
 use pointsman_model::policy::FaultClass;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
-pub(super) fn of_error(error: &wasmtime::Error, call: &Call) -> Failure {
+pub(crate) fn of_error(error: &wasmtime::Error, call: &Call) -> Failure {
     let memory = || {
         Failure::new(
             FaultClass::Memory,

@@ -13,12 +13,12 @@
 
 pub mod bindings;
 pub(crate) mod cache;
-mod call;
+pub(crate) mod call;
 mod compile;
 mod convert;
 mod decide;
-mod engine;
-mod fault;
+pub(crate) mod engine;
+pub(crate) mod fault;
 mod link;
 mod parse;
 

@@ -1,168 +1,170 @@
-//! Rhai scripts, for policies that a team writes in an afternoon and changes while everything runs.
-//!
-//! A script defines `fn describe()`, which returns a map (`name`, `version`, `kind`, `summary`, `settings`,
-//! `state_version`, `limits`), `fn decide(ctx)`, which returns `#{ verdict, reasons, scores, distribution, state,
-//! suggestions, extras }`, and if it likes `fn check_settings(settings)`, which returns a list of `#{ name, problem }`.
-//! A script whose
-//! `state_version` was raised may define `fn migrate(from_version, state)`, which returns the new state.
-//! `throw` in `decide` declines: the next link of the fallback chain is asked.
-//!
-//! The interpreter is a raw engine with a function set of our own in which each call is bounded, with every limit set,
-//! without `eval`, `import`, closures, clock or `sleep`, and with a check of CPU time between operations. What that
-//! leaves open, and a component does not: memory is bounded by counts and sizes (variables, calls, arrays, strings) and
-//! not by bytes, and between two operations one bounded native call (a sort of 4,096 numbers) is not interrupted.
+//! Rhai scripts. The language is the crate `pointsman-script`; here are the two ways to run it.
 //!
 //! | file | concern |
 //! | --- | --- |
-//! | `engine` | the interpreter with its limits |
-//! | `functions` | what scripts may call |
-//! | `context` | what they see, in the words of `wit/` with `_` for `-` |
-//! | `answer` | what they return, told precisely where it is wrong |
-//! | `lint` | names that do not exist, found before the script runs |
-//! | `meter` | operations, CPU time and log of the call under way |
-//! | `fault` | what an error of the interpreter means, with line and column |
+//! | `sandbox` | in wasmtime, as every script that nobody vouches for: a parsed instance kept warm, each call within fuel, CPU time and memory |
+//! | `interpreter` | the interpreter's component: embedded, compiled once per process |
+//! | `native` | in the host itself, for scripts that an operator trusts: a third of the time, and what a hostile one can do is said there |
 
-mod answer;
-mod context;
-mod engine;
-mod fault;
-mod functions;
-mod lint;
-mod meter;
+mod interpreter;
+mod native;
+mod sandbox;
 
-use crate::limits::AskedLimits;
+use crate::component::cache::CompiledCache;
 use crate::problem::{PolicyProblem, ProblemCode, Stage};
 use crate::version::{Failure, Objection, Told};
 use pointsman_model::context::Context;
 use pointsman_model::decision::Answer;
 use pointsman_model::policy::*;
-use rhai::{AST, CallFnOptions, Dynamic, Engine, Map, OptimizationLevel, Scope};
-use std::sync::Arc;
+use pointsman_script::{Mistake, Outcome, Refusal};
 use std::time::Instant;
 
-/// A script, parsed once. It may be called from any number of threads at a time.
-pub(crate) struct Program {
-    engine: Engine,
-    ast: AST,
-    /// Properties and their places, for the lint that follows `describe`.
-    properties: lint::Properties,
-    checks_settings: bool,
-    migrates: bool,
-    policy: Arc<str>,
-    limits: PolicyLimits,
+pub use pointsman_script::{Completion, completion};
+
+/// A script, parsed. It may be called from any number of threads at a time.
+pub(crate) enum Program {
+    Sandboxed(sandbox::Program),
+    Native(native::Program),
 }
 
-/// Parses and looks for names that do not exist. Runs nothing.
-pub(crate) fn load(file: &str, code: &[u8], limits: PolicyLimits) -> Result<Program, PolicyProblem> {
-    let source = std::str::from_utf8(code).map_err(|error| {
-        PolicyProblem::new(ProblemCode::Syntax, Stage::Parse, file, format!("it is not UTF-8 text: {error}")).fix("save it as UTF-8")
-    })?;
-    if let Some(at) = source.find('\0') {
-        let line = source[..at].matches('\n').count() + 1;
-        return Err(PolicyProblem::new(ProblemCode::Syntax, Stage::Parse, file, "it holds a NUL character").at(Some(line), None));
+/// Parses and looks for names that do not exist. Runs nothing of the script.
+pub(crate) fn load(
+    file: &str,
+    code: &[u8],
+    trusted: bool,
+    limits: PolicyLimits,
+    cache: Option<&CompiledCache>,
+) -> Result<Program, PolicyProblem> {
+    if trusted {
+        return native::load(code, limits)
+            .map(Program::Native)
+            .map_err(|refusal| problem(file, refusal));
     }
-    let engine = engine::engine(limits);
-    let ast = engine
-        .compile(source)
-        .map_err(|error| fault::of_parse_error(file, source, &error))?;
-    let properties = lint::check(file, &ast)?;
-    let checks_settings = ast.iter_functions().any(|function| function.name == "check_settings");
-    let migrates = ast
-        .iter_functions()
-        .any(|function| function.name == "migrate" && function.params.len() == 2);
-    let ast = engine.optimize_ast(&Scope::new(), ast, OptimizationLevel::Simple);
-    Ok(Program {
-        engine,
-        ast,
-        properties,
-        checks_settings,
-        migrates,
-        policy: "unnamed".into(),
-        limits,
-    })
+    let interpreter = interpreter::interpreter(cache).map_err(|reason| {
+        PolicyProblem::new(ProblemCode::NoInterpreter, Stage::Compile, file, reason.to_string())
+            .fix("run `make plugins` and build again, or vouch for the script: it then runs natively")
+    })?;
+    match sandbox::load(interpreter, code, limits) {
+        Ok(Ok(program)) => Ok(Program::Sandboxed(program)),
+        Ok(Err(refusal)) => Err(problem(file, refusal)),
+        Err(failure) => Err(PolicyProblem::new(
+            if failure.class == FaultClass::HostFault { ProblemCode::HostFailure } else { ProblemCode::TooLarge },
+            Stage::Parse,
+            file,
+            format!("it cannot be parsed within the limits: {}", failure.message),
+        )
+        .fix("shorten the script")),
+    }
 }
 
 impl Program {
+    /// From now on: under which name it logs, and within which limits it runs.
     pub(crate) fn settle(&mut self, name: &str, limits: PolicyLimits) {
-        self.policy = name.into();
-        self.limits = limits;
-        engine::limit_operations(&mut self.engine, limits);
+        match self {
+            Program::Sandboxed(program) => program.settle(name, limits),
+            Program::Native(program) => program.settle(name, limits),
+        }
     }
 
     pub(crate) fn describe(&self) -> Result<Told, Failure> {
-        let (told, cost) = self.call("describe", ())?;
-        let told = answer::told(told).map_err(|problem| invalid("describe", problem).costing(cost))?;
-        self.properties.check(told.kind, &told.settings)?;
-        Ok(told)
+        match self {
+            Program::Sandboxed(program) => program.describe(),
+            Program::Native(program) => program.describe(),
+        }
+        .map(|(told, _)| told)
     }
 
     pub(crate) fn check_settings(&self, settings: &[Setting]) -> Result<Vec<Objection>, Failure> {
-        if !self.checks_settings {
-            return Ok(Vec::new());
+        match self {
+            Program::Sandboxed(program) => program.check_settings(settings),
+            Program::Native(program) => program.check_settings(settings),
         }
-        let (objections, cost) = self.call("check_settings", (context::settings(settings),))?;
-        answer::objections(objections).map_err(|problem| invalid("check_settings", problem).costing(cost))
+        .map(|(objections, _)| objections)
     }
 
     pub(crate) fn decide(&self, context: &Context) -> Result<Answer, Failure> {
-        let kind = context.kind();
-        let context = context::context(context)
-            .map_err(|problem| Failure::new(FaultClass::Declined, format!("it cannot read its state: {problem}")))?;
-        let (decision, cost) = self.call("decide", (context,))?;
-        let (verdict, advice) =
-            answer::decision(kind, decision).map_err(|problem| Failure::new(FaultClass::InvalidOutput, problem).costing(cost))?;
+        let ((verdict, advice), cost) = match self {
+            Program::Sandboxed(program) => program.decide(context),
+            Program::Native(program) => program.decide(context),
+        }?;
         Ok(Answer { verdict, advice, cost })
     }
 
     /// State of an older version as this one reads it, and what that took.
     pub(crate) fn migrate(&self, from_version: u32, state: &[u8]) -> Result<(Vec<u8>, Cost), Failure> {
-        if !self.migrates {
-            return Err(Failure::new(FaultClass::Declined, crate::version::NO_MIGRATION));
+        match self {
+            Program::Sandboxed(program) => program.migrate(from_version, state),
+            Program::Native(program) => program.migrate(from_version, state),
         }
-        let state = context::state_value(state)
-            .map_err(|problem| Failure::new(FaultClass::Declined, format!("the older state cannot be read: {problem}")))?;
-        let (migrated, cost) = self.call("migrate", (i64::from(from_version), state))?;
-        let migrated = answer::migrated(migrated).map_err(|problem| invalid("migrate", problem).costing(cost))?;
-        Ok((migrated, cost))
-    }
-
-    fn call(&self, function: &str, arguments: impl rhai::FuncArgs) -> Result<(Map, Cost), Failure> {
-        let started = Instant::now();
-        let metered = meter::start(&self.policy, self.limits);
-        // Statements outside functions are refused at load, so there is nothing to evaluate first.
-        let options = CallFnOptions::new().eval_ast(false);
-        let result = self
-            .engine
-            .call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &self.ast, function, arguments);
-        let micros = u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX);
-        let fuel = metered.operations().saturating_mul(FUEL_PER_RHAI_OPERATION).min(self.limits.fuel);
-        let cost = Cost { fuel: Some(fuel), micros };
-        drop(metered);
-        let value = result.map_err(|error| fault::of_error(*error).costing(cost))?;
-        let value = answer::as_result_map(function, value).map_err(|problem| invalid(function, problem).costing(cost))?;
-        Ok((value, cost))
     }
 }
 
-/// What a script may call, for an editor's completion.
-pub fn function_names() -> &'static [&'static str] {
-    functions::NAMES
+/// Operations that the fuel of these limits pays for. They decide, on both engines alike.
+fn operations(limits: PolicyLimits) -> u64 {
+    limits.fuel / FUEL_PER_RHAI_OPERATION
 }
 
-/// What a script of this kind may read from its context and the items in it, for an editor's completion.
-pub fn field_names(kind: PolicyKind) -> Vec<&'static str> {
-    context::fields(kind)
+/// With the cost, which both engines tell in operations.
+fn settled<T>(outcome: Outcome<T>, limits: PolicyLimits, started: Instant) -> Result<(T, Cost), Failure> {
+    let Outcome { operations, result } = outcome;
+    let fuel = operations.saturating_mul(FUEL_PER_RHAI_OPERATION).min(limits.fuel);
+    let cost = Cost {
+        fuel: Some(fuel),
+        micros: micros_since(started),
+    };
+    match result {
+        Ok(value) => Ok((value, cost)),
+        Err(failure) => Err(of_failure(failure).costing(cost)),
+    }
 }
 
-fn invalid(function: &str, problem: String) -> Failure {
-    Failure::new(FaultClass::InvalidOutput, format!("{function}: {problem}"))
+fn micros_since(started: Instant) -> u32 {
+    u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX)
 }
 
-/// What a script asks for, from the `limits` of its description.
-fn asked_limits(fuel: Option<u64>, deadline_ms: Option<u64>, memory_bytes: Option<u64>) -> AskedLimits {
-    AskedLimits {
-        fuel,
-        deadline_ms: deadline_ms.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
-        memory_bytes,
+fn of_failure(failure: pointsman_script::Failure) -> Failure {
+    let pointsman_script::Failure {
+        class,
+        mistake,
+        message,
+        fix,
+        line,
+        column,
+    } = failure;
+    Failure {
+        code: mistake.map(code),
+        fix,
+        line: line.map(|line| line as usize),
+        column: column.map(|column| column as usize),
+        ..Failure::new(class, message)
+    }
+}
+
+fn problem(file: &str, refusal: Refusal) -> PolicyProblem {
+    let Refusal {
+        mistake,
+        message,
+        fix,
+        line,
+        column,
+    } = refusal;
+    let problem = PolicyProblem::new(code(mistake), Stage::Parse, file, message)
+        .at(line.map(|line| line as usize), column.map(|column| column as usize));
+    match fix {
+        Some(fix) => problem.fix(fix),
+        None => problem,
+    }
+}
+
+fn code(mistake: Mistake) -> ProblemCode {
+    match mistake {
+        Mistake::TooLarge => ProblemCode::TooLarge,
+        Mistake::Syntax => ProblemCode::Syntax,
+        Mistake::Forbidden => ProblemCode::Forbidden,
+        Mistake::MissingFunction => ProblemCode::MissingFunction,
+        Mistake::UnknownField => ProblemCode::UnknownField,
+        Mistake::UnknownFunction => ProblemCode::UnknownFunction,
+        Mistake::UnknownVariable => ProblemCode::UnknownVariable,
+        Mistake::RuntimeError => ProblemCode::RuntimeError,
     }
 }

@@ -6,8 +6,9 @@ use pointsman_model::context::Context;
 use pointsman_model::decision::Answer;
 use pointsman_model::ids::Digest;
 use pointsman_model::policy::*;
-use pointsman_policy::{Checked, Engines, Library, PolicyProblem, PolicySource, canned_context, version_digest};
+use pointsman_policy::{Checked, Engines, Library, PolicyProblem, PolicySource, ProblemCode, canned_context, version_digest};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// A retry policy in core WebAssembly, made into a component with the types of the contract. `parts` may add imports,
 /// functions and data; `decide` is the body of that export and leaves the address of its result. 4096 and what follows
@@ -79,7 +80,47 @@ pub fn source(file: &str, bytes: impl Into<Vec<u8>>) -> PolicySource {
         file: file.to_string(),
         bytes: bytes.into(),
         settings: Vec::new(),
+        trusted: false,
     }
+}
+
+/// Both ways to run a script; the sandbox only where its interpreter is part of this build.
+pub fn script_engines() -> Vec<EngineKind> {
+    static SANDBOXED: OnceLock<bool> = OnceLock::new();
+    let sandboxed = SANDBOXED.get_or_init(|| {
+        let plain = "fn describe() { #{ name: \"plain\", version: \"1\", kind: \"retry\" } } fn decide(ctx) { #{ verdict: \"give_up\" } }";
+        match Library::new().check(source("plain.rhai", plain), PolicyLimits::default()) {
+            Ok(_) => true,
+            Err(problem) if problem.code == ProblemCode::NoInterpreter && std::env::var_os("POINTSMAN_REQUIRE_PLUGINS").is_none() => {
+                eprintln!("{problem}");
+                false
+            }
+            Err(problem) => panic!("{problem}"),
+        }
+    });
+    if *sandboxed {
+        vec![EngineKind::Rhai, EngineKind::TrustedRhai]
+    } else {
+        vec![EngineKind::TrustedRhai]
+    }
+}
+
+/// A script as it is offered for one of the two.
+pub fn source_as(engine: EngineKind, file: &str, bytes: impl Into<Vec<u8>>) -> PolicySource {
+    PolicySource {
+        trusted: engine == EngineKind::TrustedRhai,
+        ..source(file, bytes)
+    }
+}
+
+pub fn install_as(library: &Library, engine: EngineKind, file: &str, bytes: impl Into<Vec<u8>>) -> PolicyDescription {
+    let checked = library
+        .check(source_as(engine, file, bytes), PolicyLimits::default())
+        .unwrap_or_else(|problem| panic!("{problem}"));
+    let description = checked.description.clone();
+    assert_eq!(description.policy.engine, engine);
+    library.install(checked);
+    description
 }
 
 pub fn check(file: &str, bytes: impl Into<Vec<u8>>) -> Result<Checked, PolicyProblem> {

@@ -8,6 +8,7 @@ use crate::http::PolicyUpload;
 use crate::policy_install::{Installer, Offer};
 use crate::wire::{PolicyCheck, PolicyList, ReplayBudgets};
 use base64::Engine as _;
+use pointsman_model::policy::PolicyKind;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,8 +62,8 @@ pub(crate) fn list(client: &Client, json: bool) -> Result<(), Exit> {
     Ok(())
 }
 
-pub(crate) fn check(json: bool, file: &Path, settings: Option<&Path>) -> Result<ExitCode, Exit> {
-    let offer = read_offer(file, settings)?;
+pub(crate) fn check(json: bool, file: &Path, settings: Option<&Path>, trusted: bool) -> Result<ExitCode, Exit> {
+    let (offer, _) = upload(file, settings, "", trusted)?.offer().map_err(|error| Exit::problem(*error.0))?;
     let answer = match Installer::check_offline(&offer) {
         Ok(checked) => crate::http::accepted(&checked.description),
         Err(problem) => crate::http::refused(problem),
@@ -122,7 +123,7 @@ pub(crate) fn read_budgets(path: &Path, required: bool) -> Result<Option<ReplayB
     }
 }
 
-pub(crate) fn upload(file: &Path, settings: Option<&Path>, reason: &str) -> Result<PolicyUpload, Exit> {
+pub(crate) fn upload(file: &Path, settings: Option<&Path>, reason: &str, trusted: bool) -> Result<PolicyUpload, Exit> {
     let code = std::fs::read(file).map_err(|error| Exit::failed(format!("{} cannot be read: {error}", file.display())))?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (text, code_base64) = match String::from_utf8(code) {
@@ -138,10 +139,31 @@ pub(crate) fn upload(file: &Path, settings: Option<&Path>, reason: &str) -> Resu
         signature: crate::signing::read_signature(file)
             .map_err(|error| Exit::failed(format!("the signature of {} cannot be read: {error}", file.display())))?,
         budgets: read_budgets(&crate::policy_watch::budgets_file(file), false)?,
+        trusted,
     })
 }
 
 pub(crate) fn read_offer(file: &Path, settings: Option<&Path>) -> Result<Offer, Exit> {
-    let (offer, _) = upload(file, settings, "")?.offer().map_err(|error| Exit::problem(*error.0))?;
+    let (offer, _) = upload(file, settings, "", false)?.offer().map_err(|error| Exit::problem(*error.0))?;
     Ok(offer)
+}
+
+/// What a script of this kind may name, for editors: from the definitions that the interpreter runs with.
+pub(crate) fn definitions(json: bool, kind: &str) -> Result<(), Exit> {
+    let Some(kind) = PolicyKind::parse(kind) else {
+        let kinds = PolicyKind::ALL.map(PolicyKind::slug).join(", ");
+        return Err(Exit::usage(format!("'{kind}' is not a kind of policy; there are {kinds}")));
+    };
+    let definitions = pointsman_policy::script::completion(kind);
+    if json {
+        println!("{}", json!(definitions));
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = definitions
+        .entries
+        .into_iter()
+        .map(|entry| vec![entry.place.word().to_string(), entry.name, entry.signatures.join("; ")])
+        .collect();
+    table(&["where", "name", "called"], &rows);
+    Ok(())
 }

@@ -36,6 +36,7 @@ pub(crate) fn activate(client: &Client, json: bool, order: Activate) -> Result<E
         shadow_changed_max,
         budgets,
         last,
+        trusted,
         reason,
     } = order;
     if policies.len() > 1 && settings.is_some() {
@@ -48,6 +49,7 @@ pub(crate) fn activate(client: &Client, json: bool, order: Activate) -> Result<E
     for policy in policies {
         match file_of(&policy, settings.as_deref())? {
             Some(mut upload) => {
+                upload.trusted = trusted;
                 upload.budgets = budgets_of(given.clone().or(upload.budgets), last);
                 files.push(upload);
             }
@@ -97,7 +99,7 @@ fn file_of(policy: &str, settings: Option<&Path>) -> Result<Option<PolicyUpload>
     let path = Path::new(policy);
     let looks_like_a_file = policy.ends_with(".rhai") || policy.ends_with(".wasm") || policy.contains('/');
     if path.is_file() || looks_like_a_file {
-        return upload(path, settings, "").map(Some);
+        return upload(path, settings, "", false).map(Some);
     }
     Ok(None)
 }
@@ -273,7 +275,7 @@ pub(crate) fn roll_back(client: &Client, json: bool, kind: &str, whole_set: bool
 }
 
 pub(crate) fn start_shadow(client: &Client, json: bool, file: &Path, settings: Option<&Path>) -> Result<(), Exit> {
-    let answer = client.post("/api/v1/policies/shadow", &json!(upload(file, settings, "")?))?;
+    let answer = client.post("/api/v1/policies/shadow", &json!(upload(file, settings, "", false)?))?;
     if json {
         println!("{answer}");
         return Ok(());
@@ -321,7 +323,7 @@ pub(crate) fn replay(
     let answer = match data {
         Some(data) => json!(offline(file, settings, given, last, data)?),
         None => {
-            let mut upload = upload(file, settings, "")?;
+            let mut upload = upload(file, settings, "", false)?;
             upload.budgets = budgets_of(given.or(upload.budgets), last);
             client.post("/api/v1/policies/replay", &json!(upload))?
         }

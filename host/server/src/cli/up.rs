@@ -49,6 +49,7 @@ pub(crate) fn up(options: UpOptions, json: bool) -> Result<ExitCode, Exit> {
         policies,
         require_signatures: options.require_signatures,
         trusted_keys: options.trusted_keys.clone(),
+        trust_scripts: options.trust_scripts,
         pass_env: if options.demo {
             vec![demo::FAULTS_ENV.to_string()]
         } else {

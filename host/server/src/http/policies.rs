@@ -38,6 +38,9 @@ pub struct PolicyUpload {
     /// What the replay may find; the host's own budgets where there are none.
     #[serde(default)]
     pub budgets: Option<ReplayBudgets>,
+    /// Whether the sender vouches for it: a script then runs natively, outside the sandbox.
+    #[serde(default)]
+    pub trusted: bool,
 }
 
 /// Longest signature file that is looked at.
@@ -53,6 +56,7 @@ impl PolicyUpload {
             reason,
             signature,
             budgets,
+            trusted,
         } = self;
         let wrong = |pointer: &str, detail: &str| {
             ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong").field(pointer, detail)
@@ -81,6 +85,7 @@ impl PolicyUpload {
             settings,
             signature,
             budgets,
+            trusted,
         };
         Ok((offer, reason))
     }

@@ -11,6 +11,8 @@ pub struct Offer {
     pub file: String,
     pub code: Vec<u8>,
     pub settings: Vec<Setting>,
+    /// The operator vouches for it: a script then runs natively.
+    pub trusted: bool,
     /// Text of `FILE.sig`.
     pub signature: Option<String>,
     pub budgets: ReplayBudgets,

@@ -1,9 +1,8 @@
 //! Names that do not exist, found before the script runs, also in branches that no test context reaches.
 
-use super::{context, functions};
 use crate::nearest::nearest;
-use crate::problem::{PolicyProblem, ProblemCode, Stage};
-use crate::version::Failure;
+use crate::outcome::{Failure, Mistake, Refusal};
+use crate::{context, functions};
 use pointsman_model::policy::{FaultClass, PolicyKind, SettingSpec};
 use rhai::{AST, ASTNode, Expr, Position, Stmt};
 use std::collections::BTreeSet;
@@ -12,32 +11,29 @@ use std::collections::BTreeSet;
 const OF_THE_LANGUAGE: [&str; 1] = ["type_of"];
 
 /// Properties that a script reads, and the names that it makes itself.
-pub(super) struct Properties {
+pub(crate) struct Properties {
     read: Vec<(String, Position)>,
     made: BTreeSet<String>,
 }
 
 /// Functions: those that must be there, and those that are called.
-pub(super) fn check(file: &str, ast: &AST) -> Result<Properties, PolicyProblem> {
+pub(crate) fn check(ast: &AST) -> Result<Properties, Refusal> {
     let defined: Vec<(String, usize)> = ast
         .iter_functions()
         .map(|function| (function.name.to_string(), function.params.len()))
         .collect();
     for (name, parameters, form) in [("describe", 0, "fn describe()"), ("decide", 1, "fn decide(ctx)")] {
         if !defined.iter().any(|(defined, count)| defined == name && *count == parameters) {
-            return Err(
-                PolicyProblem::new(ProblemCode::MissingFunction, Stage::Parse, file, format!("`{form}` is missing"))
-                    .fix(format!("define `{form} {{ ... }}`")),
-            );
+            let refusal = Refusal::new(Mistake::MissingFunction, format!("`{form}` is missing"));
+            return Err(refusal.fix(format!("define `{form} {{ ... }}`")));
         }
     }
     if let Some(statement) = ast.statements().first() {
         let at = statement.position();
-        return Err(
-            PolicyProblem::new(ProblemCode::Syntax, Stage::Parse, file, "code outside functions is never run")
-                .at(at.line(), at.position())
-                .fix("move it into a function"),
-        );
+        let (line, column) = place(at);
+        return Err(Refusal::new(Mistake::Syntax, "code outside functions is never run")
+            .at(line, column)
+            .fix("move it into a function"));
     }
 
     let mut properties = Properties {
@@ -95,11 +91,15 @@ pub(super) fn check(file: &str, ast: &AST) -> Result<Properties, PolicyProblem> 
                 },
             };
             let message = format!("'{name}' is not a function of this script or of policies");
-            Err(PolicyProblem::new(ProblemCode::UnknownFunction, Stage::Parse, file, message)
-                .at(at.line(), at.position())
-                .fix(fix))
+            let (line, column) = place(at);
+            Err(Refusal::new(Mistake::UnknownFunction, message).at(line, column).fix(fix))
         }
     }
+}
+
+/// Line and column, where there are some.
+pub(crate) fn place(at: Position) -> (Option<u32>, Option<u32>) {
+    (at.line().map(|line| line as u32), at.position().map(|column| column as u32))
 }
 
 /// The field that an assignment makes: `x` of `a.b.x = 1`.
@@ -113,7 +113,7 @@ fn last_property(target: &Expr) -> Option<String> {
 
 impl Properties {
     /// Every property that is read must be a field of the kind's context, a setting, or a name that the script makes.
-    pub(super) fn check(&self, kind: PolicyKind, settings: &[SettingSpec]) -> Result<(), Failure> {
+    pub(crate) fn check(&self, kind: PolicyKind, settings: &[SettingSpec]) -> Result<(), Failure> {
         let fields = context::fields(kind);
         let known = || {
             let made = self.made.iter().map(String::as_str);
@@ -130,9 +130,9 @@ impl Properties {
             FaultClass::Trap,
             format!("'{name}' is not a field of a {kind} context, nor of this script"),
         );
-        failure.code = Some(ProblemCode::UnknownField);
+        failure.mistake = Some(Mistake::UnknownField);
         failure.fix = nearest(name, known()).map(|meant| format!("did you mean '{meant}'?"));
-        (failure.line, failure.column) = (at.line(), at.position());
+        (failure.line, failure.column) = place(*at);
         Err(failure)
     }
 }

@@ -1,10 +1,9 @@
 //! What scripts return, as serde would write it: `"idle"`, `#{ pick: [0] }`, `#{ retry: 5000 }`. Whole numbers may be
 //! written as floats and the other way round; everything else is told precisely where it is wrong.
 
-use super::asked_limits;
-use super::functions::number as as_number;
+use crate::functions::number as as_number;
 use crate::nearest::nearest;
-use crate::version::{Objection, Told};
+use crate::outcome::{AskedLimits, Objection, Told};
 use pointsman_model::decision::*;
 use pointsman_model::policy::*;
 use pointsman_model::source::Lane;
@@ -12,25 +11,8 @@ use rhai::{Array, Dynamic, ImmutableString, Map};
 
 type Read<T> = Result<T, String>;
 
-/// `check_settings` may return a list or nothing, `migrate` any value; the other functions return a map.
-pub(super) fn as_result_map(function: &str, value: Dynamic) -> Read<Map> {
-    if function == "check_settings" {
-        let list = if value.is_unit() { Dynamic::from(Array::new()) } else { value };
-        return Ok(Map::from([("objections".into(), list)]));
-    }
-    // A state may be any value.
-    if function == "migrate" {
-        return Ok(Map::from([("state".into(), value)]));
-    }
-    map(value, "the result")
-}
-
-pub(super) fn migrated(mut value: Map) -> Read<Vec<u8>> {
-    state(value.remove("state").unwrap_or_default(), "the state")
-}
-
-pub(super) fn told(value: Map) -> Read<Told> {
-    let mut fields = Fields::new(value, "the description");
+pub(crate) fn told(value: Dynamic) -> Read<Told> {
+    let mut fields = Fields::new(map(value, "the result")?, "the description");
     let kind = fields.text("kind")?;
     let Some(kind) = PolicyKind::parse(&kind.replace('_', "-")) else {
         let kinds = PolicyKind::ALL.map(PolicyKind::slug).join(", ");
@@ -46,14 +28,16 @@ pub(super) fn told(value: Map) -> Read<Told> {
             .unwrap_or_default(),
         state_version: fields.optional("state_version", index)?.unwrap_or(0),
         limits: match fields.optional("limits", map)? {
-            None => asked_limits(None, None, None),
+            None => AskedLimits::default(),
             Some(limits) => {
                 let mut limits = Fields::new(limits, "limits");
-                let asked = asked_limits(
-                    limits.optional("fuel", whole)?,
-                    limits.optional("deadline_ms", whole)?,
-                    limits.optional("memory_bytes", whole)?,
-                );
+                let asked = AskedLimits {
+                    fuel: limits.optional("fuel", whole)?,
+                    deadline_ms: limits
+                        .optional("deadline_ms", whole)?
+                        .map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+                    memory_bytes: limits.optional("memory_bytes", whole)?,
+                };
                 limits.end()?;
                 asked
             }
@@ -76,8 +60,12 @@ fn setting_spec(value: Dynamic, what: &str) -> Read<SettingSpec> {
     Ok(spec)
 }
 
-pub(super) fn objections(mut value: Map) -> Read<Vec<Objection>> {
-    each(value.remove("objections").unwrap_or_default(), "the result", |value, what| {
+/// A list, or nothing.
+pub(crate) fn objections(value: Dynamic) -> Read<Vec<Objection>> {
+    if value.is_unit() {
+        return Ok(Vec::new());
+    }
+    each(value, "the result", |value, what| {
         let mut fields = Fields::new(map(value, what)?, what);
         let objection = Objection {
             name: fields.text("name")?,
@@ -88,8 +76,8 @@ pub(super) fn objections(mut value: Map) -> Read<Vec<Objection>> {
     })
 }
 
-pub(super) fn decision(kind: PolicyKind, value: Map) -> Read<(Verdict, Advice)> {
-    let mut fields = Fields::new(value, "the decision");
+pub(crate) fn decision(kind: PolicyKind, value: Dynamic) -> Read<(Verdict, Advice)> {
+    let mut fields = Fields::new(map(value, "the result")?, "the decision");
     let verdict = fields.required("verdict", |value, _| verdict(kind, value))?;
     let advice = Advice {
         reasons: fields
@@ -222,7 +210,7 @@ fn block(value: Dynamic, what: &str) -> Read<Block> {
 }
 
 /// Any value made of numbers, texts, flags, lists and maps, kept as JSON.
-fn state(value: Dynamic, what: &str) -> Read<Vec<u8>> {
+pub(crate) fn state(value: Dynamic, what: &str) -> Read<Vec<u8>> {
     serde_json::to_vec(&value).map_err(|error| format!("{what} cannot be kept: {error}"))
 }
 

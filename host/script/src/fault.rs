@@ -1,26 +1,24 @@
 //! What an error of the interpreter means, and where in the script it stands.
 
-use super::context;
-use super::functions;
-use super::meter::Ended;
-use crate::log::{LogFlood, truncated};
+use crate::lint::place;
+use crate::meter::{Ended, LOG_BYTES_MAX, LOG_CALLS_MAX};
 use crate::nearest::nearest;
-use crate::problem::{PolicyProblem, ProblemCode, Stage};
-use crate::version::Failure;
-use pointsman_model::policy::{FAULT_DETAIL_BYTES_MAX, FaultClass, PolicyKind};
+use crate::outcome::{Failure, Mistake, Refusal};
+use crate::{context, functions};
+use pointsman_model::policy::{FaultClass, PolicyKind};
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
-pub(super) fn of_error(error: EvalAltResult) -> Failure {
+pub(crate) fn of_error(error: EvalAltResult) -> Failure {
     let mut error = error;
     // The innermost error has the place; the calls around it are the script's own business.
     while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) = error {
         error = *inner;
     }
     let position = error.position();
-    let (class, code, message, fix) = match &error {
+    let (class, mistake, message, fix) = match &error {
         EvalAltResult::ErrorTooManyOperations(_) => (FaultClass::Fuel, None, "the policy used up its fuel".to_string(), None),
         EvalAltResult::ErrorTerminated(token, _) => match token.clone().try_cast::<Ended>() {
-            Some(Ended::LogFlood) => (FaultClass::Trap, None, LogFlood.to_string(), None),
+            Some(Ended::LogFlood) => (FaultClass::Trap, None, format!("the policy logged more than {LOG_CALLS_MAX} lines or {LOG_BYTES_MAX} bytes in one decision"), None),
             Some(Ended::Stack) => (FaultClass::Trap, None, "calls are nested too deeply".to_string(), None),
             Some(Ended::Memory) => (
                 FaultClass::Memory,
@@ -43,31 +41,31 @@ pub(super) fn of_error(error: EvalAltResult) -> Failure {
         EvalAltResult::ErrorPropertyNotFound(name, _) => unknown_field(name),
         EvalAltResult::ErrorDotExpr(text, _) => match text.split('\'').nth(1) {
             Some(name) if text.starts_with("Unknown property") => unknown_field(name),
-            _ => (FaultClass::Trap, Some(ProblemCode::RuntimeError), text.clone(), None),
+            _ => (FaultClass::Trap, Some(Mistake::RuntimeError), text.clone(), None),
         },
         EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_function(signature),
         other => (
             FaultClass::Trap,
-            Some(ProblemCode::RuntimeError),
+            Some(Mistake::RuntimeError),
             without_position(other, position),
             None,
         ),
     };
-    let mut failure = Failure::new(class, truncated(message, FAULT_DETAIL_BYTES_MAX));
-    failure.code = code;
+    let mut failure = Failure::new(class, message);
+    failure.mistake = mistake;
     failure.fix = fix;
-    (failure.line, failure.column) = (position.line(), position.position());
+    (failure.line, failure.column) = place(position);
     failure
 }
 
-type Told = (FaultClass, Option<ProblemCode>, String, Option<String>);
+type Told = (FaultClass, Option<Mistake>, String, Option<String>);
 
 fn unknown_field(name: &str) -> Told {
     let known = PolicyKind::ALL.into_iter().flat_map(context::fields);
     let fix = nearest(name, known).map(|meant| format!("did you mean '{meant}'?"));
     (
         FaultClass::Trap,
-        Some(ProblemCode::UnknownField),
+        Some(Mistake::UnknownField),
         format!("there is no field '{name}' here"),
         fix,
     )
@@ -84,7 +82,7 @@ fn unknown_function(signature: &str) -> Told {
         let fix = nearest(name, functions::NAMES.iter().copied()).map(|meant| format!("did you mean '{meant}'?"));
         (format!("there is no function or operator {signature}"), fix)
     };
-    (FaultClass::Trap, Some(ProblemCode::UnknownFunction), message, fix)
+    (FaultClass::Trap, Some(Mistake::UnknownFunction), message, fix)
 }
 
 fn without_position(error: &EvalAltResult, position: Position) -> String {
@@ -95,15 +93,16 @@ fn without_position(error: &EvalAltResult, position: Position) -> String {
     }
 }
 
-pub(super) fn of_parse_error(file: &str, source: &str, error: &ParseError) -> PolicyProblem {
+pub(crate) fn of_parse_error(source: &str, error: &ParseError) -> Refusal {
     let position = error.position();
-    let refuse = |code, message: String| PolicyProblem::new(code, Stage::Parse, file, message).at(position.line(), position.position());
+    let (line, column) = place(position);
+    let refuse = |mistake, message: String| Refusal::new(mistake, message).at(line, column);
     match error.err_type() {
         ParseErrorType::VariableUndefined(name) => {
             let words = source
                 .split(|character: char| !character.is_alphanumeric() && character != '_')
                 .filter(|word| word != name);
-            let problem = refuse(ProblemCode::UnknownVariable, format!("'{name}' is not a variable here"));
+            let problem = refuse(Mistake::UnknownVariable, format!("'{name}' is not a variable here"));
             match nearest(name, words.chain(["ctx"])) {
                 Some(meant) => problem.fix(format!("did you mean '{meant}'?")),
                 None => problem.fix("functions see only their own parameters and variables"),
@@ -115,14 +114,17 @@ pub(super) fn of_parse_error(file: &str, source: &str, error: &ParseError) -> Po
             ]
             .contains(&word.as_str()) =>
         {
-            refuse(ProblemCode::Forbidden, format!("'{word}' does not exist in policies")).fix("a policy decides from its context alone")
+            refuse(Mistake::Forbidden, format!("'{word}' does not exist in policies")).fix("a policy decides from its context alone")
+        }
+        other if other.to_string().contains("'**") => {
+            refuse(Mistake::Forbidden, "'**' does not exist in policies".to_string()).fix("write pow(x, y), which is the same on every machine")
         }
         other => {
             let text = other.to_string();
             let forbidden = ["'eval'", "'Fn'", "'call'", "'curry'", "'import'", "'export'"]
                 .iter()
                 .any(|word| text.contains(word));
-            let code = if forbidden { ProblemCode::Forbidden } else { ProblemCode::Syntax };
+            let code = if forbidden { Mistake::Forbidden } else { Mistake::Syntax };
             let fix = match other {
                 ParseErrorType::MissingToken(token, _) => format!("write '{token}' before this place, or remove what should not be here"),
                 ParseErrorType::UnexpectedEOF => "the file ends within a block: close what was opened last".to_string(),
