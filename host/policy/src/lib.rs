@@ -15,7 +15,8 @@
 //! | `answer` | what both engines' answers must keep to: sizes, finite numbers, plain text |
 //!
 //! Deliberately absent: the fallback chain, the built-in policies and the check of a verdict against its context (the
-//! coordinator's); storage of versions (the journal's); and trust in a policy. A component is contained by wasmtime. A
+//! coordinator's); storage of versions (the journal's); and trust in a policy. A component is compiled in a child process
+//! with limits ([`CompileChild`]) and then contained by wasmtime. A
 //! script is contained by the interpreter's limits and a function set in which every call is bounded; what that leaves
 //! open is said in `script`.
 
@@ -33,6 +34,7 @@ mod self_test;
 mod settings;
 mod version;
 
+pub use component::{CompileChild, CompileLimits, Compiler, compile_from_stdin};
 pub use engines::Engines;
 pub use library::{Checked, Library, LibraryError, PolicySource};
 pub use limits::*;

@@ -98,6 +98,14 @@ codes! {
     "The host itself failed, not the policy.";
     RuntimeError = "PM2121",
     "The script raised an error while it ran.";
+    CompileTime = "PM2131",
+    "Compiling the component took more CPU time, or more time by the clock, than a policy may take, and was ended. Nothing live was touched. A policy of ordinary size compiles in a tenth of a second; a bundled JavaScript or Python interpreter in half a minute. What takes longer has functions of extreme size or nesting: build in release mode, and split generated functions.";
+    CompileMemory = "PM2132",
+    "Compiling the component took more memory than a policy may take, and was ended. Nothing live was touched. Build in release mode, leave out what is not used, and split generated functions.";
+    CompileCrashed = "PM2133",
+    "The process that compiled the component crashed. Nothing live was touched: a crash of the compiler ends that process only. Build the policy with a current toolchain; if it is one that should compile, report it with the file.";
+    CompileBusy = "PM2134",
+    "Too many components wait to be compiled. Try again when those under way have ended.";
 }
 
 impl fmt::Display for ProblemCode {

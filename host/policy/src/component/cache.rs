@@ -4,13 +4,13 @@
 //! BLAKE3 of its name and bytes, under a key that never leaves the directory's key file. A file that does not verify is
 //! compiled anew and replaced. Failing to write is no failure: the next start compiles again.
 
+use super::engine::{engine, fingerprint};
 use pointsman_model::ids::Digest;
 use std::fs::{self, File, OpenOptions};
-use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use wasmtime::Engine;
+use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::component::Component;
 
 const MAC_BYTES: usize = 32;
@@ -33,8 +33,8 @@ impl CompiledCache {
     }
 
     /// None where there is no such file, or where it is not as we wrote it.
-    pub(super) fn load(&self, engine: &Engine, code: Digest) -> Option<Component> {
-        let name = file_name(engine, code);
+    pub(super) fn load(&self, code: Digest) -> Option<Component> {
+        let name = file_name(code);
         let path = self.directory.join(&name);
         let file = File::open(&path).ok()?;
         if file.metadata().ok()?.len() > FILE_BYTES_MAX {
@@ -49,9 +49,9 @@ impl CompiledCache {
             tracing::warn!(path = %path.display(), "compiled policy was altered or damaged; compiling it anew");
             return None;
         }
-        // SAFETY: the bytes are those that `keep` got from `Component::serialize`, as only the holder of the key can
-        // have made the code that authenticates them; the name binds them to this engine's configuration.
-        match unsafe { Component::deserialize(engine, compiled) } {
+        // SAFETY: the bytes are those that `keep` was given by our own compiler, as only the holder of the key can have
+        // made the code that authenticates them; the name binds them to this engine's configuration.
+        match unsafe { Component::deserialize(engine(), compiled) } {
             Ok(component) => Some(component),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "compiled policy does not load; compiling it anew");
@@ -60,25 +60,33 @@ impl CompiledCache {
         }
     }
 
-    pub(super) fn keep(&self, engine: &Engine, code: Digest, component: &Component) {
-        let name = file_name(engine, code);
-        let written = component.serialize().map_err(io::Error::other).and_then(|compiled| {
-            let mac = self.mac(&name, &compiled);
-            // Written beside and renamed, so that a reader sees the whole file or none.
-            let beside = self.directory.join(format!("{name}.{}.tmp", std::process::id()));
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&beside)?;
-            file.write_all(mac.as_bytes())?;
-            file.write_all(&compiled)?;
-            fs::rename(&beside, self.directory.join(&name))
-        });
-        if let Err(error) = written {
+    pub(super) fn keep(&self, code: Digest, compiled: &[u8]) {
+        if let Err(error) = self.write(&file_name(code), compiled) {
             tracing::warn!(directory = %self.directory.display(), %error, "compiled policy could not be kept");
         }
+    }
+
+    fn write(&self, name: &str, compiled: &[u8]) -> io::Result<()> {
+        // Two threads may compile the same code, so the process's id is not enough of a name.
+        static WRITTEN: AtomicU64 = AtomicU64::new(0);
+        let count = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let beside = self.directory.join(format!("{name}.{}-{count}.tmp", std::process::id()));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)?;
+        // Written beside and renamed, so that a reader sees the whole file or none.
+        let written = file
+            .write_all(self.mac(name, compiled).as_bytes())
+            .and_then(|()| file.write_all(compiled))
+            .and_then(|()| fs::rename(&beside, self.directory.join(name)));
+        if written.is_err() {
+            // A disk that is full is not helped by half a file.
+            let _ = fs::remove_file(&beside);
+        }
+        written
     }
 
     fn mac(&self, name: &str, compiled: &[u8]) -> blake3::Hash {
@@ -91,19 +99,9 @@ impl CompiledCache {
 }
 
 /// Code and engine: another wasmtime, processor or configuration has other files.
-fn file_name(engine: &Engine, code: Digest) -> String {
-    struct Blake(blake3::Hasher);
-    impl Hasher for Blake {
-        fn write(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
-        }
-        fn finish(&self) -> u64 {
-            0
-        }
-    }
-    let mut hasher = Blake(blake3::Hasher::new());
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    format!("{code}-{}.cwasm", &hasher.0.finalize().to_hex()[..16])
+fn file_name(code: Digest) -> String {
+    let engine: String = fingerprint().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{code}-{engine}.cwasm")
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; 32]> {
