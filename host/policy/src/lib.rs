@@ -34,7 +34,7 @@ mod self_test;
 mod settings;
 mod version;
 
-pub use component::{CompileChild, CompileLimits, Compiler, compile_from_stdin};
+pub use component::{COMPILED_BYTES_MAX, COMPILED_FILES_MAX, CompileChild, CompileLimits, Compiler, compile_from_stdin};
 pub use engines::Engines;
 pub use library::{Checked, Library, LibraryError, PolicySource};
 pub use limits::*;

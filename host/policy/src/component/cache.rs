@@ -13,9 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::component::Component;
 
+const KEY_NAME: &str = "key";
 const MAC_BYTES: usize = 32;
 /// Far above what the largest policy compiles to; a larger file is not ours.
 const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// What is kept on disk. Beyond it the files that were written longest ago go: they are compiled again if they are needed.
+pub const COMPILED_FILES_MAX: usize = 256;
+pub const COMPILED_BYTES_MAX: u64 = 2 << 30;
 
 pub(crate) struct CompiledCache {
     directory: PathBuf,
@@ -25,7 +30,7 @@ pub(crate) struct CompiledCache {
 impl CompiledCache {
     pub(crate) fn open(directory: &Path) -> io::Result<CompiledCache> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let key = read_or_make_key(&directory.join("key"))?;
+        let key = read_or_make_key(&directory.join(KEY_NAME))?;
         Ok(CompiledCache {
             directory: directory.to_path_buf(),
             key,
@@ -64,6 +69,36 @@ impl CompiledCache {
         if let Err(error) = self.write(&file_name(code), compiled) {
             tracing::warn!(directory = %self.directory.display(), %error, "compiled policy could not be kept");
         }
+        if let Err(error) = self.sweep() {
+            tracing::warn!(directory = %self.directory.display(), %error, "compiled policies could not be swept");
+        }
+    }
+
+    fn sweep(&self) -> io::Result<()> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            // Another thread may have taken it away meanwhile.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if entry.file_name() != KEY_NAME {
+                files.push((metadata.modified()?, metadata.len(), entry.path()));
+            }
+        }
+        let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+        let mut count = files.len();
+        files.sort();
+        for (_, file_bytes, path) in files {
+            if count <= COMPILED_FILES_MAX && bytes <= COMPILED_BYTES_MAX {
+                break;
+            }
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            bytes -= file_bytes;
+            count -= 1;
+        }
+        Ok(())
     }
 
     fn write(&self, name: &str, compiled: &[u8]) -> io::Result<()> {

@@ -12,8 +12,8 @@ pub(super) const CORE_INSTANCES_MAX: u32 = 16;
 pub(super) const MEMORIES_MAX: u32 = 8;
 pub(super) const TABLES_MAX: u32 = 8;
 pub(super) const TABLE_ELEMENTS_MAX: usize = 10_000;
-/// Decisions that may run at the same time: the deciding thread, replays and dry runs.
-const CALLS_AT_A_TIME_MAX: u32 = 64;
+/// Decisions that may run at the same time: the deciding thread, replays and dry runs. Address space, not memory.
+const CALLS_AT_A_TIME_MAX: u32 = 128;
 /// Deep recursion ends here and not at the host's guard page.
 const WASM_STACK_BYTES: usize = 512 << 10;
 /// Pages up to this size are cleared and kept: faulting them in again costs more.

@@ -24,6 +24,7 @@ mod fault;
 mod link;
 mod parse;
 
+pub use cache::{COMPILED_BYTES_MAX, COMPILED_FILES_MAX};
 pub use child::{CompileChild, CompileLimits, compile_from_stdin};
 pub use compile::Compiler;
 pub(crate) use decide::Program;
