@@ -308,7 +308,7 @@ fn nested(depth: usize, what: &str) -> String {
             (func (export "f") (param i32 i32)))
         (core instance $i (instantiate $m))
         (type $f (func (param "context" $t{depth})))
-        (func $decide (type $f) (canon lift (core func $i "f") (memory $i "memory") (realloc (func $i "realloc"))))
+        (func $decide (type $f) (canon lift (core func $i "f") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
         (export "decide" (func $decide)) (export "describe" (func $decide)) (export "check-settings" (func $decide)))"#
     );
     text

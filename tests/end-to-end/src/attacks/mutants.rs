@@ -10,19 +10,22 @@ use pointsman_policy::{ProblemCode, Stage};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+/// `MUTANTS=n` and `SEED=n` in the environment make fewer, or others.
 const MUTANTS: usize = 10_000;
-const SEED: u64 = 0x5eed_0f39;
+const SEED: usize = 0x5eed_0f39;
 /// One that is refused before it is compiled; and one that is compiled and asked, by the clock.
 const REFUSED_WITHIN_MS: f64 = 500.0;
 const COMPILED_WITHIN_MS: f64 = 20_000.0;
 
 pub(super) fn play(rig: &Rig, table: &mut Table) {
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
-    let attack = format!("{MUTANTS} mutants of valid components, SEED={seed}");
-    table.case("W39", &attack, "R-load or harmless, no panic", || mutants(rig, seed));
+    let from_environment = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<usize>().ok());
+    let seed = from_environment("SEED").unwrap_or(SEED);
+    let count = from_environment("MUTANTS").unwrap_or(MUTANTS);
+    let attack = format!("{count} mutants of valid components, SEED={seed}");
+    table.case("W39", &attack, "R-load or harmless, no panic", || mutants(rig, seed as u64, count));
 }
 
-fn mutants(rig: &Rig, seed: u64) -> Result<Seen> {
+fn mutants(rig: &Rig, seed: u64, count: usize) -> Result<Seen> {
     let mut paths: Vec<_> = std::fs::read_dir(&rig.plugins)?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<Vec<_>>>()?;
@@ -36,7 +39,7 @@ fn mutants(rig: &Rig, seed: u64) -> Result<Seen> {
     let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
     let mut slowest_ms: f64 = 0.0;
     let mut made = 0;
-    while made < MUTANTS {
+    while made < count {
         let original = random.one_of(&originals);
         let mutant = match made % 10 {
             0..=2 => truncated(original, &mut random),
@@ -81,7 +84,7 @@ fn mutants(rig: &Rig, seed: u64) -> Result<Seen> {
         .filter(|(word, _)| !word.starts_with("accepted"))
         .map(|(_, count)| count)
         .sum();
-    ensure!(refused * 2 > MUTANTS, "only {refused} were refused: these are no mutants");
+    ensure!(refused * 2 > count, "only {refused} were refused: these are no mutants");
     let list: Vec<String> = outcomes.iter().map(|(word, count)| format!("{count} {word}")).collect();
     let whole_s = began.elapsed().as_secs_f64();
     Ok(seen(

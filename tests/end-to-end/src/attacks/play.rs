@@ -23,8 +23,6 @@ pub(super) struct Asked {
 #[derive(Clone, Default)]
 pub(super) struct Course {
     pub(super) settings: Settings,
-    /// Paired results of the evaluation that a gate is asked about.
-    pub(super) pairs: usize,
 }
 
 impl Course {
@@ -34,7 +32,6 @@ impl Course {
                 promotion_window: 1,
                 ..Settings::default()
             },
-            pairs: 8,
         }
     }
 }
@@ -95,7 +92,7 @@ pub(super) fn ask(description: PolicyDescription, policies: &mut dyn Policies, c
                     baseline: 3.0,
                     candidate: 2.5,
                 };
-                let pairs = vec![pair; course.pairs];
+                let pairs = vec![pair; 8];
                 finished(
                     evaluation,
                     RunEnd::Completed(Completion {
@@ -129,7 +126,10 @@ pub(super) fn is_fallback(verdict: &Verdict) -> bool {
     match verdict {
         // Fair first in, first out.
         Verdict::Selection(verdict) => *verdict == SelectionVerdict::Pick(vec![0]),
-        Verdict::Retry(verdict) => matches!(verdict, RetryVerdict::Retry(1..=3_600_000) | RetryVerdict::GiveUp),
+        Verdict::Retry(verdict) => matches!(
+            verdict,
+            RetryVerdict::Retry(1..=3_600_000) | RetryVerdict::GiveUp | RetryVerdict::Disable
+        ),
         Verdict::Gate(verdict) => *verdict == GateVerdict::Hold,
         Verdict::Curriculum(verdict) => *verdict == CurriculumVerdict::Nothing,
     }

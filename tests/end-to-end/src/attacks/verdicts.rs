@@ -4,10 +4,10 @@
 //! says what it was told to.
 
 use super::play::{self, Asked, Course};
-use super::rig::Rig;
+use super::rig::{Rig, ms_since};
 use super::table::{Seen, Table, seen, short};
-use anyhow::{Context as _, Result, ensure};
-use pointsman_coordinator::Policies;
+use anyhow::{Context as _, Result, bail, ensure};
+use pointsman_coordinator::{Policies, check_verdict};
 use pointsman_model::Digest;
 use pointsman_model::context::Context;
 use pointsman_model::decision::{
@@ -16,6 +16,8 @@ use pointsman_model::decision::{
 use pointsman_model::policy::{Cost, EngineKind, Fault, FaultClass, PolicyDescription, PolicyKind, PolicyLimits, PolicyRef};
 use pointsman_model::promotion::CandidateStage;
 use pointsman_model::settings::Settings;
+use pointsman_policy::canned_context;
+use std::time::Instant;
 
 pub(super) fn play(rig: &Rig, table: &mut Table) {
     let pick = |picks: &[u32]| Verdict::Selection(SelectionVerdict::Pick(picks.to_vec()));
@@ -37,7 +39,6 @@ pub(super) fn play(rig: &Rig, table: &mut Table) {
             training_max_active: 2,
             ..Course::plain().settings
         },
-        ..Course::plain()
     };
     refused("D02", "the same id twice", two_free, plainly(vec![pick(&[0, 0]), pick(&[1, 1])]));
     refused(
@@ -68,7 +69,6 @@ pub(super) fn play(rig: &Rig, table: &mut Table) {
             retry_budget: 1,
             ..Course::plain().settings
         },
-        ..Course::plain()
     };
     refused(
         "D06",
@@ -78,16 +78,6 @@ pub(super) fn play(rig: &Rig, table: &mut Table) {
             retry_in(1_000),
             Verdict::Retry(RetryVerdict::MoveLane(pointsman_model::source::Lane::Curriculum)),
         ]),
-    );
-    let unproven = Course {
-        pairs: 0,
-        ..Course::plain()
-    };
-    refused(
-        "D07a",
-        "advance without a single result",
-        unproven,
-        plainly(vec![Verdict::Gate(GateVerdict::Advance)]),
     );
     refused(
         "D07b",
@@ -192,6 +182,12 @@ pub(super) fn play(rig: &Rig, table: &mut Table) {
             Verdict::Curriculum(CurriculumVerdict::Park(vec![7])),
         ]),
     );
+    table.case(
+        "D07a",
+        "advance without a single result, or on results that are no numbers",
+        "V",
+        || unproven(rig),
+    );
     table.case("D07c", "an advance that would skip the canary", "one stage at a time", || {
         no_stage_is_skipped(rig)
     });
@@ -274,6 +270,30 @@ fn fallback_of(verdict: &Verdict, course: &Course) -> bool {
         Verdict::Selection(SelectionVerdict::Pick(picks)) if course.settings.training_max_active > 1 => *picks == [0, 1],
         verdict => play::is_fallback(verdict),
     }
+}
+
+/// The coordinator does not even ask a gate without results, so its check is asked itself.
+fn unproven(rig: &Rig) -> Result<Seen> {
+    let began = Instant::now();
+    let mut context = canned_context(PolicyKind::PromotionGate);
+    let answer = Answer {
+        verdict: Verdict::Gate(GateVerdict::Advance),
+        advice: Advice::default(),
+        cost: Cost::default(),
+    };
+    ensure!(check_verdict(&context, &answer).is_ok(), "advance on results is refused");
+    let Context::Gate(gate) = &mut context else {
+        bail!("the canned context of a gate is one");
+    };
+    gate.pairs[0].candidate = f64::NAN;
+    let on_nan = check_verdict(&context, &answer).err().context("advance on NaN was taken")?;
+    let Context::Gate(gate) = &mut context else {
+        bail!("the canned context of a gate is one");
+    };
+    gate.pairs.clear();
+    let on_nothing = check_verdict(&context, &answer).err().context("advance on nothing was taken")?;
+    rig.unharmed()?;
+    Ok(seen(format!("{on_nothing}; {on_nan}"), ms_since(began)))
 }
 
 fn no_stage_is_skipped(rig: &Rig) -> Result<Seen> {

@@ -1,5 +1,5 @@
 //! Plays the corpus of attacks on what runs policies, and writes what was seen into `target/attack-check.md`.
-//! Ends with an error on any miss. `SEED=n` makes other mutants.
+//! Ends with an error on any miss. `SEED=n` makes other mutants, `MUTANTS=n` fewer.
 
 use anyhow::{Context, Result, bail};
 use pointsman_end_to_end::attacks::{Rig, Table, play_all};
