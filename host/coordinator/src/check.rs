@@ -165,6 +165,9 @@ fn advice(advice: &Advice, candidates: Option<usize>) -> Result<(), String> {
     if advice.distribution.iter().any(|share| !(0.0..=1.0).contains(share)) {
         return Err("the distribution holds a number outside 0 to 1".into());
     }
+    if !advice.distribution.is_empty() && advice.distribution.iter().sum::<f64>() <= 0.0 {
+        return Err("the distribution sums to nothing".into());
+    }
     match (&advice.scores, candidates) {
         (Some(scores), Some(candidates)) => check_scores(scores, candidates),
         (Some(scores), None) => check_scores(scores, scores.totals.len()),

@@ -15,9 +15,10 @@
 //! | `answer` | what both engines' answers must keep to: sizes, finite numbers, plain text |
 //!
 //! Deliberately absent: the fallback chain, the built-in policies and the check of a verdict against its context (the
-//! coordinator's); storage of versions (the journal's); and trust in a policy, but for scripts that an operator vouches
-//! for: those run in the host, contained by the interpreter's limits and a function set in which every call is bounded;
-//! what that leaves open is said in `script/native.rs`.
+//! coordinator's); storage of versions (the journal's); and trust in a policy. A component is compiled in a child process
+//! with limits ([`CompileChild`]) and then contained by wasmtime; so is a script, by way of the interpreter. Only scripts
+//! that an operator vouches for run in the host itself, contained by the interpreter's limits and a function set in which
+//! every call is bounded; what that leaves open is said in `script/native.rs`.
 
 mod answer;
 mod clock;
@@ -32,6 +33,7 @@ mod self_test;
 mod settings;
 mod version;
 
+pub use component::{COMPILED_BYTES_MAX, COMPILED_FILES_MAX, CompileChild, CompileLimits, Compiler, compile_from_stdin};
 pub use engines::Engines;
 pub use library::{Checked, Library, LibraryError, PolicySource};
 pub use limits::*;

@@ -1,5 +1,6 @@
 //! Policy versions: checked before they may serve, kept while they do.
 
+use crate::component::Compiler;
 use crate::component::cache::CompiledCache;
 use crate::limits::{COMPONENT_BYTES_MAX, NAME_BYTES_MAX, REASON_TEXT_BYTES_MAX, SCRIPT_BYTES_MAX, within};
 use crate::log::is_plain;
@@ -23,6 +24,7 @@ struct Shelves {
     versions: RwLock<HashMap<Digest, Arc<Version>>>,
     cache: Option<CompiledCache>,
     trusts_scripts: AtomicBool,
+    compiler: Compiler,
 }
 
 /// A policy that is offered: a file as it was found, and the settings that differ from its defaults.
@@ -60,18 +62,28 @@ pub enum LibraryError {
 }
 
 impl Library {
-    /// A library that compiles anew at each load.
+    /// A library that compiles anew at each load, in this process: for tests and benches, whose policies are known.
     pub fn new() -> Library {
-        Library::over(None)
+        Library::over(Compiler::InThisProcess, None)
     }
 
-    /// A library that keeps compiled code in a directory, which it makes and trusts only as far as its own key goes.
+    /// The same, keeping compiled code in a directory, which it makes and trusts only as far as its own key goes.
     pub fn with_cache(directory: &Path) -> Result<Library, LibraryError> {
+        Library::with_compiler_and_cache(Compiler::InThisProcess, directory)
+    }
+
+    /// A library that compiles where it is told, anew at each load.
+    pub fn with_compiler(compiler: Compiler) -> Library {
+        Library::over(compiler, None)
+    }
+
+    /// What a host uses: compiles where it is told, and keeps compiled code.
+    pub fn with_compiler_and_cache(compiler: Compiler, directory: &Path) -> Result<Library, LibraryError> {
         let cache = CompiledCache::open(directory).map_err(|source| LibraryError::Cache {
             path: directory.to_path_buf(),
             source,
         })?;
-        Ok(Library::over(Some(cache)))
+        Ok(Library::over(compiler, Some(cache)))
     }
 
     /// Whether the operator vouches for every script that is checked from now on. Versions that were recorded run as
@@ -80,11 +92,12 @@ impl Library {
         self.0.trusts_scripts.store(trust, Ordering::Relaxed);
     }
 
-    fn over(cache: Option<CompiledCache>) -> Library {
+    fn over(compiler: Compiler, cache: Option<CompiledCache>) -> Library {
         Library(Arc::new(Shelves {
             versions: RwLock::default(),
             cache,
             trusts_scripts: AtomicBool::new(false),
+            compiler,
         }))
     }
 
@@ -298,7 +311,10 @@ impl Library {
     ) -> Result<Program, PolicyProblem> {
         on_stage(Stage::Parse);
         match engine {
-            EngineKind::Component => component::load(file, code, digest, limits, self.0.cache.as_ref(), on_stage).map(Program::Component),
+            EngineKind::Component => {
+                let Shelves { cache, compiler, .. } = &*self.0;
+                component::load(file, code, digest, limits, cache.as_ref(), compiler, on_stage).map(Program::Component)
+            }
             EngineKind::Rhai => script::load(file, code, false, limits, self.0.cache.as_ref()).map(Program::Script),
             EngineKind::TrustedRhai => script::load(file, code, true, limits, None).map(Program::Script),
             EngineKind::BuiltIn => Err(PolicyProblem::new(

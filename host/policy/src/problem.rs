@@ -100,6 +100,14 @@ codes! {
     "The script raised an error while it ran.";
     NoInterpreter = "PM2130",
     "Scripts run in a sandboxed interpreter, which is built with the plugins and embedded; this program was built without it, or with one from other sources. Run `make plugins` and build again. A script that an operator vouches for runs natively and does not need it.";
+    CompileTime = "PM2131",
+    "Compiling the component took more CPU time, or more time by the clock, than a policy may take, and was ended. Nothing live was touched. A policy of ordinary size compiles in a tenth of a second; a bundled JavaScript or Python interpreter in half a minute. What takes longer has functions of extreme size or nesting: build in release mode, and split generated functions.";
+    CompileMemory = "PM2132",
+    "Compiling the component took more memory than a policy may take, and was ended. Nothing live was touched. Build in release mode, leave out what is not used, and split generated functions.";
+    CompileCrashed = "PM2133",
+    "The process that compiled the component crashed. Nothing live was touched: a crash of the compiler ends that process only. Build the policy with a current toolchain; if it is one that should compile, report it with the file.";
+    CompileBusy = "PM2134",
+    "Too many components wait to be compiled. Try again when those under way have ended.";
     Unsigned = "PM2141",
     "This host takes signed policies only, and no signature came with this one. Sign the file with `pointsman policy sign FILE --key KEYFILE`; the signature stands in FILE.sig beside it.";
     BadSignature = "PM2142",

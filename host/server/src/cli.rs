@@ -107,6 +107,9 @@ enum Command {
     },
     #[command(hide = true)]
     Trainer,
+    /// Compile a component from standard input: started by a host, within limits.
+    #[command(hide = true)]
+    Compile,
     #[command(hide = true)]
     Supervise { directory: PathBuf },
 }
@@ -564,6 +567,7 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
         Command::Decision { id } => done(show::decision(&client, json, id)),
         Command::Verify { data } => verify::verify(json, &data),
         Command::Trainer => Ok(pointsman_trainer::main_from_env()),
+        Command::Compile => Ok(pointsman_policy::compile_from_stdin()),
         Command::Supervise { directory } => Ok(up::supervise(&directory)),
     }
 }

@@ -6,7 +6,7 @@ use crate::health::Health;
 use crate::http::{self, Guard};
 use crate::hub::Hub;
 use crate::inbox::Inbox;
-use crate::policy_install::Installer;
+use crate::policy_install::{Installer, compiler};
 use crate::policy_watch::PolicyWatch;
 use crate::readers::Readers;
 use crate::shadow::Shadows;
@@ -227,13 +227,11 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
     let mut view = recovery::view(&reader, restored.last_seq)?;
     let hub = Hub::start(epoch(), view.dashboard(restored.coordinator.state()));
     let readers = Arc::new(Readers::new(journal.path().to_path_buf()));
-    let library = match Library::with_cache(&data.join("cache")) {
-        Ok(library) => library,
-        Err(error) => {
-            tracing::warn!("compiled policies are not kept: {error}");
-            Library::new()
-        }
-    };
+    let compiler = compiler(&exe);
+    let library = Library::with_compiler_and_cache(compiler.clone(), &data.join("cache")).unwrap_or_else(|error| {
+        tracing::warn!("compiled policies are not kept: {error}");
+        Library::with_compiler(compiler)
+    });
     library.trust_scripts(trust_scripts);
     let health = Arc::new(Health::default());
     let (events, _) = broadcast::channel(EVENTS_WAITING);

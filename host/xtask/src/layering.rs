@@ -28,10 +28,17 @@ const ARROWS: [(&str, &[&str]); 11] = [
         ],
     ),
     ("xtask", &[]),
-    // Judges the program from outside: reads its journal and models, starts it as a process, links none of it.
+    // Judges the program from outside: reads its journal and models, starts it as a process, links none of it. Attacks on
+    // policies are played on the library and the coordinator themselves.
     (
         "pointsman-end-to-end",
-        &["pointsman-coordinator", "pointsman-journal", "pointsman-trainer", "pointsman-model"],
+        &[
+            "pointsman-policy",
+            "pointsman-coordinator",
+            "pointsman-journal",
+            "pointsman-trainer",
+            "pointsman-model",
+        ],
     ),
 ];
 

@@ -15,12 +15,8 @@ pub struct Kit {
 }
 
 impl Kit {
-    /// The program stands beside this one, where cargo puts both.
     pub fn new() -> Result<Kit> {
-        let here = std::env::current_exe().context("the path of this program")?;
-        let program = here.parent().context("a directory")?.join("pointsman");
-        ensure!(program.is_file(), "{} is not there; build it with `make build`", program.display());
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+        let (program, repository) = program_and_repository()?;
         let directory = tempfile::tempdir().context("a directory for the host's data")?;
         let policies = directory.path().join("policies");
         std::fs::create_dir(&policies)?;
@@ -70,6 +66,15 @@ impl Kit {
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
+}
+
+/// The program stands beside this one, where cargo puts both.
+pub fn program_and_repository() -> Result<(PathBuf, PathBuf)> {
+    let here = std::env::current_exe().context("the path of this program")?;
+    let program = here.parent().context("a directory")?.join("pointsman");
+    ensure!(program.is_file(), "{} is not there; build it with `make build`", program.display());
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    Ok((program, repository))
 }
 
 pub struct Host {

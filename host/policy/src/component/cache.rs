@@ -4,18 +4,24 @@
 //! BLAKE3 of its name and bytes, under a key that never leaves the directory's key file. A file that does not verify is
 //! compiled anew and replaced. Failing to write is no failure: the next start compiles again.
 
+use super::engine::fingerprint_of;
 use pointsman_model::ids::Digest;
 use std::fs::{self, File, OpenOptions};
-use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+const KEY_NAME: &str = "key";
 const MAC_BYTES: usize = 32;
 /// Far above what the largest policy compiles to; a larger file is not ours.
 const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// What is kept on disk. Beyond it the files that were written longest ago go: they are compiled again if they are needed.
+pub const COMPILED_FILES_MAX: usize = 256;
+pub const COMPILED_BYTES_MAX: u64 = 2 << 30;
 
 pub(crate) struct CompiledCache {
     directory: PathBuf,
@@ -25,7 +31,7 @@ pub(crate) struct CompiledCache {
 impl CompiledCache {
     pub(crate) fn open(directory: &Path) -> io::Result<CompiledCache> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let key = read_or_make_key(&directory.join("key"))?;
+        let key = read_or_make_key(&directory.join(KEY_NAME))?;
         Ok(CompiledCache {
             directory: directory.to_path_buf(),
             key,
@@ -49,8 +55,8 @@ impl CompiledCache {
             tracing::warn!(path = %path.display(), "compiled policy was altered or damaged; compiling it anew");
             return None;
         }
-        // SAFETY: the bytes are those that `keep` got from `Component::serialize`, as only the holder of the key can
-        // have made the code that authenticates them; the name binds them to this engine's configuration.
+        // SAFETY: the bytes are those that `keep` was given by our own compiler, as only the holder of the key can have
+        // made the code that authenticates them; the name binds them to this engine's configuration.
         match unsafe { Component::deserialize(engine, compiled) } {
             Ok(component) => Some(component),
             Err(error) => {
@@ -60,25 +66,63 @@ impl CompiledCache {
         }
     }
 
-    pub(crate) fn keep(&self, engine: &Engine, code: Digest, component: &Component) {
-        let name = file_name(engine, code);
-        let written = component.serialize().map_err(io::Error::other).and_then(|compiled| {
-            let mac = self.mac(&name, &compiled);
-            // Written beside and renamed, so that a reader sees the whole file or none.
-            let beside = self.directory.join(format!("{name}.{}.tmp", std::process::id()));
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&beside)?;
-            file.write_all(mac.as_bytes())?;
-            file.write_all(&compiled)?;
-            fs::rename(&beside, self.directory.join(&name))
-        });
-        if let Err(error) = written {
+    pub(crate) fn keep(&self, engine: &Engine, code: Digest, compiled: &[u8]) {
+        if let Err(error) = self.write(&file_name(engine, code), compiled) {
             tracing::warn!(directory = %self.directory.display(), %error, "compiled policy could not be kept");
         }
+        if let Err(error) = self.sweep() {
+            tracing::warn!(directory = %self.directory.display(), %error, "compiled policies could not be swept");
+        }
+    }
+
+    fn sweep(&self) -> io::Result<()> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            // Another thread may have taken it away meanwhile.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if entry.file_name() != KEY_NAME {
+                files.push((metadata.modified()?, metadata.len(), entry.path()));
+            }
+        }
+        let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+        let mut count = files.len();
+        files.sort();
+        for (_, file_bytes, path) in files {
+            if count <= COMPILED_FILES_MAX && bytes <= COMPILED_BYTES_MAX {
+                break;
+            }
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            bytes -= file_bytes;
+            count -= 1;
+        }
+        Ok(())
+    }
+
+    fn write(&self, name: &str, compiled: &[u8]) -> io::Result<()> {
+        // Two threads may compile the same code, so the process's id is not enough of a name.
+        static WRITTEN: AtomicU64 = AtomicU64::new(0);
+        let count = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let beside = self.directory.join(format!("{name}.{}-{count}.tmp", std::process::id()));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)?;
+        // Written beside and renamed, so that a reader sees the whole file or none.
+        let written = file
+            .write_all(self.mac(name, compiled).as_bytes())
+            .and_then(|()| file.write_all(compiled))
+            .and_then(|()| fs::rename(&beside, self.directory.join(name)));
+        if written.is_err() {
+            // A disk that is full is not helped by half a file.
+            let _ = fs::remove_file(&beside);
+        }
+        written
     }
 
     fn mac(&self, name: &str, compiled: &[u8]) -> blake3::Hash {
@@ -92,18 +136,8 @@ impl CompiledCache {
 
 /// Code and engine: another wasmtime, processor or configuration has other files.
 fn file_name(engine: &Engine, code: Digest) -> String {
-    struct Blake(blake3::Hasher);
-    impl Hasher for Blake {
-        fn write(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
-        }
-        fn finish(&self) -> u64 {
-            0
-        }
-    }
-    let mut hasher = Blake(blake3::Hasher::new());
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    format!("{code}-{}.cwasm", &hasher.0.finalize().to_hex()[..16])
+    let engine: String = fingerprint_of(engine).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{code}-{engine}.cwasm")
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; 32]> {

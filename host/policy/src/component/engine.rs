@@ -1,5 +1,6 @@
 //! The one wasmtime engine of this process, and the thread that ticks its epoch.
 
+use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, Thread};
@@ -11,8 +12,8 @@ pub(super) const CORE_INSTANCES_MAX: u32 = 16;
 pub(super) const MEMORIES_MAX: u32 = 8;
 pub(super) const TABLES_MAX: u32 = 8;
 pub(super) const TABLE_ELEMENTS_MAX: usize = 10_000;
-/// Decisions that may run at the same time: the deciding thread, replays and dry runs.
-const CALLS_AT_A_TIME_MAX: u32 = 64;
+/// Decisions that may run at the same time: the deciding thread, replays and dry runs. Address space, not memory.
+const CALLS_AT_A_TIME_MAX: u32 = 128;
 /// Deep recursion ends here and not at the host's guard page.
 const WASM_STACK_BYTES: usize = 512 << 10;
 /// As much as a script has natively: half of the smallest thread that asks.
@@ -48,6 +49,37 @@ pub(crate) fn interpreter_engine() -> &'static Engine {
             .max_wasm_stack(INTERPRETER_STACK_BYTES);
         Engine::new(&config).expect("this configuration is valid")
     })
+}
+
+/// Compiles for [`engine`] and runs nothing, so it reserves no address space.
+pub(super) fn compiling_engine() -> wasmtime::Result<Engine> {
+    Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand))
+}
+
+/// Names what compiled code fits: this wasmtime, processor and configuration.
+pub(super) type Fingerprint = [u8; FINGERPRINT_BYTES];
+pub(super) const FINGERPRINT_BYTES: usize = 16;
+
+pub(super) fn fingerprint() -> &'static Fingerprint {
+    static FINGERPRINT: OnceLock<Fingerprint> = OnceLock::new();
+    FINGERPRINT.get_or_init(|| fingerprint_of(engine()))
+}
+
+pub(super) fn fingerprint_of(engine: &Engine) -> Fingerprint {
+    struct Blake(blake3::Hasher);
+    impl Hasher for Blake {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut hasher = Blake(blake3::Hasher::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    let mut fingerprint = [0; FINGERPRINT_BYTES];
+    hasher.0.finalize_xof().fill(&mut fingerprint);
+    fingerprint
 }
 
 fn pool() -> PoolingAllocationConfig {

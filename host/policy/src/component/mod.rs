@@ -5,6 +5,7 @@
 //! | `engine` | the one engine of this process, its configuration and its ticker |
 //! | `parse` | what is refused before anything is compiled |
 //! | `compile`, `cache` | from bytes to machine code, kept on disk under a key of our own |
+//! | `child` | the process that compiles, with limits and killable |
 //! | `link` | the one import, and the exports with their types |
 //! | `call` | a fresh store per call with every limit armed before the first instruction |
 //! | `decide` | the calls of the contract |
@@ -14,6 +15,7 @@
 pub mod bindings;
 pub(crate) mod cache;
 pub(crate) mod call;
+mod child;
 mod compile;
 mod convert;
 mod decide;
@@ -22,6 +24,9 @@ pub(crate) mod fault;
 mod link;
 mod parse;
 
+pub use cache::{COMPILED_BYTES_MAX, COMPILED_FILES_MAX};
+pub use child::{CompileChild, CompileLimits, compile_from_stdin};
+pub use compile::Compiler;
 pub(crate) use decide::Program;
 pub use engine::engine;
 
@@ -37,11 +42,12 @@ pub(crate) fn load(
     digest: Digest,
     limits: PolicyLimits,
     cache: Option<&CompiledCache>,
+    compiler: &Compiler,
     on_stage: &mut dyn FnMut(Stage),
 ) -> Result<Program, PolicyProblem> {
     parse::check(file, code)?;
     on_stage(Stage::Compile);
-    let component = compile::compile(file, code, digest, cache)?;
+    let component = compile::compile(file, code, digest, cache, compiler)?;
     on_stage(Stage::Link);
     let linked = link::link(file, &component)?;
     Ok(Program::new(linked, limits))

@@ -132,16 +132,13 @@ impl Installer {
                 }
             }
         };
-        let checked = {
-            let _one_at_a_time = lock(&self.checking);
-            check(&self.library, offer, &mut |stage| {
-                let slug = stage.to_string().replace('-', "_");
-                // These two were told above, with what was found.
-                if slug != "fetch" && slug != "digest" {
-                    progress.enter(part, &slug);
-                }
-            })?
-        };
+        let checked = check(&self.library, offer, &mut |stage| {
+            let slug = stage.to_string().replace('-', "_");
+            // These two were told above, with what was found.
+            if slug != "fetch" && slug != "digest" {
+                progress.enter(part, &slug);
+            }
+        })?;
         let description = &checked.description;
         progress.pass(part, "self_test", "");
         progress.edit_part(part, |part| {
