@@ -10,7 +10,10 @@ fn main() -> io::Result<()> {
     let folder = here.join("../../plugins/dist");
     let built = folder.join("rhai_interpreter.wasm");
     // Where it is missing the folder is watched, so that it is seen when it appears.
-    println!("cargo::rerun-if-changed={}", if built.is_file() { &built } else { &folder }.display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        if built.is_file() { &built } else { &folder }.display()
+    );
     // A copy is embedded: another build may replace the file while the compiler reads.
     let copy = out.join("interpreter.wasm");
     match fs::copy(&built, &copy) {

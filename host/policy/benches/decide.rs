@@ -1,8 +1,9 @@
 //! What one decision costs, side by side in one run: a native function, the bare engine warm and fresh, the product's
-//! path, and Rhai. Batches are interleaved, so that a busy machine slows all of them alike; medians are told.
+//! path; and a script in a bare interpreter over registered getters, natively as we run it, and in the sandbox. Batches are interleaved, so that a busy machine slows all of them alike; medians are told.
 
 use pointsman_coordinator::Policies;
 use pointsman_model::context::*;
+use pointsman_model::decision::{SelectionVerdict, Verdict};
 use pointsman_model::policy::{PolicyDescription, PolicyLimits, Setting, Value};
 use pointsman_model::run::FailureCounts;
 use pointsman_model::settings::LaneMode;
@@ -11,6 +12,7 @@ use pointsman_policy::component::bindings::{log, retry, selection, types};
 use pointsman_policy::{Engines, Library, PolicySource, canned_context};
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -37,12 +39,12 @@ fn main() {
         return;
     };
     let library = Library::new();
-    let install = |file: &str, bytes: Vec<u8>| -> PolicyDescription {
+    let install = |file: &str, bytes: Vec<u8>, trusted: bool| -> PolicyDescription {
         let source = PolicySource {
             file: file.to_string(),
             bytes,
             settings: Vec::new(),
-            trusted: false,
+            trusted,
         };
         let checked = library
             .check(source, PolicyLimits::default())
@@ -51,12 +53,14 @@ fn main() {
         library.install(checked);
         description
     };
-    let rust = install("host_diverse.wasm", diverse.clone());
-    let rhai = install("source-selection.rhai", script("source-selection.rhai"));
+    let rust = install("host_diverse.wasm", diverse.clone(), false);
+    let sandboxed = install("source-selection.rhai", script("source-selection.rhai"), false);
+    let trusted = install("source-selection.rhai", script("source-selection.rhai"), true);
+    let bare_script = BareScript::new("source-selection.rhai");
     println!("us per decision, medians of {ROUNDS} interleaved batches; the ratio is the median of the batches' own");
     println!(
-        "{:>16} {:>8} {:>10} {:>11} {:>9} {:>8} {:>9}",
-        "", "native", "bare warm", "bare fresh", "product", "/ fresh", "rhai"
+        "{:>16} {:>8} {:>10} {:>11} {:>9} {:>8} {:>10} {:>9} {:>7} {:>10} {:>8}",
+        "", "native", "bare warm", "bare fresh", "product", "/ fresh", "bare rhai", "trusted", "/ bare", "sandboxed", "/ trust"
     );
 
     let engine = pointsman_policy::component::engine();
@@ -83,6 +87,9 @@ fn main() {
         let question = Context::Selection(context.clone());
         let mut engines = Engines::new(library.clone());
         let mut engines_again = Engines::new(library.clone());
+        let mut engines_trusted = Engines::new(library.clone());
+        let answer = engines_again.ask(&sandboxed.policy, &question).expect("it decides");
+        assert_eq!(bare_script.decide(&context), answer.verdict, "the bare script decides the same");
         let batches = measure(&mut [
             &mut || {
                 black_box(native(black_box(&context)));
@@ -100,14 +107,21 @@ fn main() {
                 black_box(engines.ask(&rust.policy, &question).expect("it decides"));
             },
             &mut || {
-                black_box(engines_again.ask(&rhai.policy, &question).expect("it decides"));
+                black_box(bare_script.decide(black_box(&context)));
+            },
+            &mut || {
+                black_box(engines_trusted.ask(&trusted.policy, &question).expect("it decides"));
+            },
+            &mut || {
+                black_box(engines_again.ask(&sandboxed.policy, &question).expect("it decides"));
             },
         ]);
         row(&format!("{count} candidates"), &batches);
     }
 
-    let rust = install("retry_backoff.wasm", backoff.clone());
-    let rhai = install("retry.rhai", script("retry.rhai"));
+    let rust = install("retry_backoff.wasm", backoff.clone(), false);
+    let sandboxed = install("retry.rhai", script("retry.rhai"), false);
+    let trusted = install("retry.rhai", script("retry.rhai"), true);
     let component = Component::from_binary(engine, &backoff).expect("it compiles");
     let pre = retry::RetryPre::new(linker.instantiate_pre(&component).expect("it links")).expect("it has its exports");
     let mut question = canned_context(rust.kind);
@@ -120,6 +134,7 @@ fn main() {
     let warm = pre.instantiate(&mut warm_store).expect("it starts");
     let mut engines = Engines::new(library.clone());
     let mut engines_again = Engines::new(library.clone());
+    let mut engines_trusted = Engines::new(library.clone());
     let batches = measure(&mut [
         &mut || {
             black_box(native_retry(black_box(context)));
@@ -145,18 +160,116 @@ fn main() {
         &mut || {
             black_box(engines.ask(&rust.policy, &question).expect("it decides"));
         },
+        &mut || (),
         &mut || {
-            black_box(engines_again.ask(&rhai.policy, &question).expect("it decides"));
+            black_box(engines_trusted.ask(&trusted.policy, &question).expect("it decides"));
+        },
+        &mut || {
+            black_box(engines_again.ask(&sandboxed.policy, &question).expect("it decides"));
         },
     ]);
     row("retry", &batches);
 }
 
 fn row(name: &str, batches: &[Vec<f64>]) {
-    let [native, warm, fresh, product, rhai] = [0, 1, 2, 3, 4].map(|way| median(batches[way].clone()));
+    let [native, warm, fresh, product, bare_script, trusted, sandboxed] = [0, 1, 2, 3, 4, 5, 6].map(|way| median(batches[way].clone()));
     // Of neighbouring batches, so that what slows the machine for a while does not count.
-    let ratio = median(batches[3].iter().zip(&batches[2]).map(|(product, fresh)| product / fresh).collect());
-    println!("{name:>16} {native:>8.2} {warm:>10.2} {fresh:>11.2} {product:>9.2} {ratio:>8.2} {rhai:>9.1}");
+    let ratio = |a: usize, b: usize| median(batches[a].iter().zip(&batches[b]).map(|(a, b)| a / b).collect());
+    let (product_ratio, trusted_ratio, sandboxed_ratio) = (ratio(3, 2), ratio(5, 4), ratio(6, 5));
+    print!("{name:>16} {native:>8.2} {warm:>10.2} {fresh:>11.2} {product:>9.2} {product_ratio:>8.2} ");
+    // There is no bare script for each kind.
+    if bare_script > 0.1 {
+        print!("{bare_script:>10.1} {trusted:>9.1} {trusted_ratio:>7.2} ");
+    } else {
+        print!("{:>10} {trusted:>9.1} {:>7} ", "-", "-");
+    }
+    println!("{sandboxed:>10.1} {sandboxed_ratio:>8.2}");
+}
+
+/// The shipped selection script as a plain user of the interpreter would run it: the standard packages, a registered
+/// struct for the items, no limits, and nothing of its answer checked.
+struct BareScript {
+    engine: rhai::Engine,
+    ast: rhai::AST,
+}
+
+#[derive(Clone)]
+struct Item(Arc<[SourceCandidate]>, usize);
+
+#[derive(Clone)]
+struct Load(Arc<[HostLoad]>, usize);
+
+impl BareScript {
+    fn new(name: &str) -> BareScript {
+        let mut engine = rhai::Engine::new();
+        let optional = |index: Option<u32>| index.map_or(rhai::Dynamic::UNIT, |index| rhai::Dynamic::from(i64::from(index)));
+        engine
+            .register_type_with_name::<Item>("candidate")
+            .register_get("id", |item: &mut Item| item.0[item.1].id as i64)
+            .register_get("lane", |item: &mut Item| {
+                if item.0[item.1].lane == Lane::Queue {
+                    "queue"
+                } else {
+                    "curriculum"
+                }
+            })
+            .register_get("host", move |item: &mut Item| optional(item.0[item.1].host))
+            .register_get("age_s", |item: &mut Item| item.0[item.1].age_s)
+            .register_get("attempts", |item: &mut Item| i64::from(item.0[item.1].attempts))
+            .register_get("priority", |item: &mut Item| i64::from(item.0[item.1].priority))
+            .register_type_with_name::<Load>("host_load")
+            .register_get("running", |load: &mut Load| i64::from(load.0[load.1].running))
+            .register_fn("fill", |count: i64, item: rhai::Dynamic| vec![item; count as usize])
+            .register_fn("is_finite", |x: f64| x.is_finite());
+        let text = String::from_utf8(script(name)).expect("a script is text");
+        // Without its description, which uses a word that the plain language reserves.
+        let decide = text.find("fn decide").expect("it decides");
+        let ast = engine.compile(&text[decide..]).expect("it parses");
+        BareScript { engine, ast }
+    }
+
+    fn decide(&self, context: &SelectionContext) -> Verdict {
+        let candidates: Arc<[SourceCandidate]> = context.candidates.as_slice().into();
+        let loads: Arc<[HostLoad]> = context.host_loads.as_slice().into();
+        let whole = |number: u32| rhai::Dynamic::from(i64::from(number));
+        let mut map = rhai::Map::new();
+        let settings: rhai::Map = context
+            .frame
+            .settings
+            .iter()
+            .map(|setting| match &setting.value {
+                Value::Number(number) => (setting.name.as_str().into(), (*number).into()),
+                Value::Flag(_) | Value::Text(_) => unreachable!("this policy has numbers only"),
+            })
+            .collect();
+        map.insert("settings".into(), settings.into());
+        map.insert("lane_mode".into(), "hybrid".into());
+        map.insert("curriculum_fallback".into(), context.curriculum_fallback.into());
+        map.insert("lock".into(), context.lock.map_or(rhai::Dynamic::UNIT, whole));
+        map.insert("same_host_cap".into(), whole(context.same_host_cap));
+        map.insert("free".into(), whole(context.free));
+        map.insert("left_out".into(), whole(context.left_out));
+        let hosts: rhai::Array = context.hosts.iter().map(|host| host.clone().into()).collect();
+        map.insert("hosts".into(), hosts.into());
+        let recent: rhai::Array = context.recent_hosts.iter().map(|host| whole(*host)).collect();
+        map.insert("recent_hosts".into(), recent.into());
+        let items: rhai::Array = (0..candidates.len())
+            .map(|at| rhai::Dynamic::from(Item(candidates.clone(), at)))
+            .collect();
+        map.insert("candidates".into(), items.into());
+        let items: rhai::Array = (0..loads.len()).map(|at| rhai::Dynamic::from(Load(loads.clone(), at))).collect();
+        map.insert("host_loads".into(), items.into());
+        let mut answer: rhai::Map = self
+            .engine
+            .call_fn(&mut rhai::Scope::new(), &self.ast, "decide", (map,))
+            .expect("it decides");
+        let mut verdict = answer.remove("verdict").expect("a verdict").cast::<rhai::Map>();
+        let picks = verdict.remove("pick").expect("a pick").cast::<rhai::Array>();
+        black_box(answer);
+        Verdict::Selection(SelectionVerdict::Pick(
+            picks.into_iter().map(|pick| pick.as_int().expect("an index") as u32).collect(),
+        ))
+    }
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {

@@ -50,7 +50,10 @@ const INTERPRETER_MEMORY_BYTES: u64 = 4 << 20;
 /// The limits of a script as those of the component that interprets it.
 pub(crate) fn within_sandbox(limits: PolicyLimits) -> PolicyLimits {
     PolicyLimits {
-        fuel: limits.fuel.saturating_mul(WASM_FUEL_PER_SCRIPT_FUEL).saturating_add(INTERPRETER_FUEL),
+        fuel: limits
+            .fuel
+            .saturating_mul(WASM_FUEL_PER_SCRIPT_FUEL)
+            .saturating_add(INTERPRETER_FUEL),
         memory_bytes: limits.memory_bytes.saturating_add(INTERPRETER_MEMORY_BYTES),
         ..limits
     }

@@ -1,4 +1,5 @@
-//! One policy, two engines: the Rust components and their Rhai twins answer alike.
+//! One policy, two engines: the Rust components and their Rhai twins answer alike; and one script natively, in a warm
+//! instance of the sandbox and in a fresh one answers the same to the bit.
 
 mod support;
 
@@ -124,4 +125,118 @@ fn retry_in_rust_and_in_rhai_agree() {
         assert_eq!(in_rust.verdict, in_rhai.verdict, "round {round}: {context:?}");
         assert_eq!(in_rust.advice.reasons[0].code, in_rhai.advice.reasons[0].code, "round {round}");
     }
+}
+
+/// Answers and costs, over questions that differ in everything a policy looks at.
+#[test]
+fn a_script_decides_the_same_warm_fresh_and_natively() {
+    let engines = script_engines();
+    if engines.len() < 2 {
+        return;
+    }
+    let library = Library::new();
+    let mut draw = Draw(23);
+    for (file, rounds) in [("source-selection.rhai", 120), ("retry.rhai", 120), ("curriculum.rhai", 60)] {
+        let [sandboxed, native] =
+            [EngineKind::Rhai, EngineKind::TrustedRhai].map(|engine| install_as(&library, engine, file, script(file)));
+        let mut asks = Engines::new(library.clone());
+        for round in 0..rounds {
+            let mut context = match sandboxed.kind {
+                PolicyKind::SourceSelection => Context::Selection(selection(&mut draw)),
+                PolicyKind::Retry => retry(&mut draw),
+                PolicyKind::Curriculum => curriculum(&mut draw),
+                PolicyKind::PromotionGate => panic!("no script of this kind is shipped"),
+            };
+            context.frame_mut().settings = sandboxed.settings.clone();
+            let warm = without_time(asks.ask(&sandboxed.policy, &context).expect("it decides warm"));
+            let natively = without_time(asks.ask(&native.policy, &context).expect("it decides natively"));
+            assert_eq!(warm, natively, "{file}, round {round}: {context:?}");
+            if round % 6 == 0 {
+                let fresh = Library::new();
+                let policy = load_unasked(&fresh, EngineKind::Rhai, sandboxed.kind, &script(file), sandboxed.limits);
+                let fresh = without_time(ask(&fresh, &policy, &context).expect("it decides fresh"));
+                assert_eq!(warm, fresh, "{file}, round {round}");
+            }
+        }
+    }
+}
+
+/// Every function whose result could depend on the machine, over numbers at their edges.
+#[test]
+fn mathematics_and_text_do_not_depend_on_the_machine() {
+    let engines = script_engines();
+    let code = r#"
+        fn describe() { #{ name: "maths", version: "1", kind: "retry" } }
+        fn decide(ctx) {
+            let zero = 0.0;
+            let edges = [0.0, -0.0, 1.0 / zero, -1.0 / zero, zero / zero, 1e-310, 1.7e308, 4503599627370497.5, -2.5, 0.1];
+            for i in 0..12 { edges.push((seeded(ctx.seed, i) - 0.5) * pow(10.0, i)); }
+            let told = [];
+            let reasons = [];
+            for (a, i) in edges {
+                let b = edges[(i * 7 + 3) % edges.len()];
+                let all = [
+                    exp(a), ln(abs(a)), pow(a, b), pow(abs(a), 0.3), sqrt(a), min(a, b), max(a, b), a % b, floor(a), round(a), ceil(a), a / b, a * b,
+                    1.0 / min(a, b), 1.0 / max(a, b),
+                ];
+                for x in all { told.push(if is_finite(x) { x } else if x > 0.0 { 1e300 } else if x < 0.0 { -1e300 } else { -1.0 }); }
+                reasons.push(#{ code: "text", text: sub_string(`${a % 1000.0} ${fixed(exp(a % 20.0), 7)} ${a}`, 0, 300) });
+            }
+            for at in order(edges) { told.push(at); }
+            #{ verdict: "give_up", scores: told, reasons: reasons }
+        }"#;
+    let library = Library::new();
+    let policies: Vec<PolicyRef> = engines
+        .iter()
+        .map(|engine| load_unasked(&library, *engine, PolicyKind::Retry, code.as_bytes(), PolicyLimits::default()))
+        .collect();
+    for seed in 0..200 {
+        let mut context = pointsman_policy::canned_context(PolicyKind::Retry);
+        context.frame_mut().seed = seed;
+        // As text, so that a negative zero is told from a positive one.
+        let told: Vec<String> = policies
+            .iter()
+            .map(|policy| format!("{:?}", without_time(ask(&library, policy, &context).expect("it decides"))))
+            .collect();
+        assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "seed {seed}: {told:#?}");
+    }
+}
+
+fn retry(draw: &mut Draw) -> Context {
+    let mut context = pointsman_policy::canned_context(PolicyKind::Retry);
+    let Context::Retry(retry) = &mut context else {
+        panic!("a retry question")
+    };
+    retry.class = FailureClass::ALL[draw.below(7) as usize];
+    retry.frame.seed = u64::from(draw.below(u32::MAX));
+    retry.budget_left = draw.below(4);
+    retry.same_error_before = draw.below(3);
+    retry.failures = FailureCounts {
+        infra: draw.below(12),
+        deterministic: draw.below(3),
+        ..FailureCounts::default()
+    };
+    context
+}
+
+fn curriculum(draw: &mut Draw) -> Context {
+    let mut context = pointsman_policy::canned_context(PolicyKind::Curriculum);
+    let Context::Curriculum(curriculum) = &mut context else {
+        panic!("a curriculum question")
+    };
+    curriculum.frame.seed = u64::from(draw.below(u32::MAX));
+    let hosts = 1 + draw.below(12);
+    curriculum.hosts = (0..hosts).map(|host| format!("host-{host}")).collect();
+    curriculum.budget = 1 + draw.below(4);
+    curriculum.skills = (0..hosts)
+        .map(|_| Skill {
+            tries: draw.below(24),
+            successes: draw.below(12),
+            progress: f64::from(draw.below(1_000)) / 3_000.0 - 0.1,
+            loss: Some(f64::from(draw.below(4_000)) / 1_000.0),
+            stale_s: (draw.below(3) > 0).then(|| f64::from(draw.below(4_000))),
+            ..Skill::default()
+        })
+        .collect();
+    context
 }

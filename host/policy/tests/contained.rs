@@ -12,7 +12,7 @@ use pointsman_model::policy::{EngineKind, FaultClass, PolicyKind, PolicyLimits};
 use pointsman_model::run::{Completion, HostLoss, ModelFile, RunEnd, RunReport};
 use pointsman_model::source::{Lane, NewSource, Origin};
 use pointsman_policy::{Engines, Library};
-use support::{cpu_ms, load_unasked, plugin};
+use support::{cpu_ms, load_unasked, plugin, script_engines};
 
 /// A hostile decision may cost this much CPU time of the deciding thread, fallback and record included.
 const CONTAINED_WITHIN_MS: f64 = 100.0;
@@ -31,10 +31,12 @@ fn the_fallback_answers_for_a_hostile_policy_and_the_record_says_why() {
         contained(&library, EngineKind::Component, name, &code, class);
     }
     let spins = b"fn describe() { #{ name: \"spins\", version: \"1\", kind: \"source-selection\" } }\nfn decide(ctx) { loop { } }";
-    contained(&library, EngineKind::Rhai, "a script that loops", spins, FaultClass::Fuel);
     let doubles = b"fn describe() { #{ name: \"doubles\", version: \"1\", kind: \"source-selection\" } }\n\
         fn decide(ctx) { let text = \"a\"; loop { text += text; } }";
-    contained(&library, EngineKind::Rhai, "a script that doubles", doubles, FaultClass::Memory);
+    for engine in script_engines() {
+        contained(&library, engine, "a script that loops", spins, FaultClass::Fuel);
+        contained(&library, engine, "a script that doubles", doubles, FaultClass::Memory);
+    }
 }
 
 fn contained(library: &Library, engine: EngineKind, name: &str, code: &[u8], class: FaultClass) {

@@ -6,6 +6,7 @@ use pointsman_coordinator::Policies;
 use pointsman_model::context::Context;
 use pointsman_model::decision::*;
 use pointsman_model::policy::*;
+use pointsman_policy::script::{Place, completion};
 use pointsman_policy::{Engines, Library, PolicyProblem, PolicySource, ProblemCode, Stage, canned_context};
 use support::*;
 
@@ -20,22 +21,27 @@ fn contained(decide: &str, class: FaultClass, detail: &str) {
 }
 
 fn contained_within(decide: &str, limits: PolicyLimits, class: FaultClass, detail: &str) {
+    for engine in script_engines() {
+        contained_in(engine, decide, limits, class, detail);
+    }
+}
+
+fn contained_in(engine: EngineKind, decide: &str, limits: PolicyLimits, class: FaultClass, detail: &str) {
     let library = Library::new();
-    let hostile = load_unasked(
+    let hostile = load_unasked(&library, engine, PolicyKind::Retry, retry_script(decide).as_bytes(), limits);
+    let plain = install_as(
         &library,
-        EngineKind::Rhai,
-        PolicyKind::Retry,
-        retry_script(decide).as_bytes(),
-        limits,
+        engine,
+        "plain.rhai",
+        retry_script("fn decide(ctx) { #{ verdict: \"give_up\" } }"),
     );
-    let plain = install(&library, "plain.rhai", retry_script("fn decide(ctx) { #{ verdict: \"give_up\" } }"));
     let before = cpu_ms();
     let fault = ask(&library, &hostile, &canned_context(PolicyKind::Retry)).expect_err(decide);
     let took = cpu_ms() - before;
     assert_eq!(fault.class, class, "{decide}: {}", fault.detail);
     assert!(fault.detail.contains(detail), "{decide}: {}", fault.detail);
     assert!(fault.detail.len() <= FAULT_DETAIL_BYTES_MAX);
-    assert!(took < 100.0, "{decide} took {took} ms of CPU time");
+    assert!(took < 150.0, "{decide} took {took} ms of CPU time");
     let answer = ask(&library, &plain.policy, &question(&plain)).expect("the next decision is unharmed");
     assert_eq!(answer.verdict, Verdict::Retry(RetryVerdict::GiveUp));
 }
@@ -45,7 +51,11 @@ fn loops_end_by_fuel_and_cannot_catch_it() {
     contained("fn decide(ctx) { loop {} }", FaultClass::Fuel, "fuel");
     contained("fn decide(ctx) { loop { try { loop {} } catch { } } }", FaultClass::Fuel, "fuel");
     contained("fn decide(ctx) { let x = 0; while true { x += 1; } }", FaultClass::Fuel, "fuel");
-    contained("fn decide(ctx) { let x = 0; for i in 0..9223372036854775807 { x = i; } }", FaultClass::Fuel, "fuel");
+    contained(
+        "fn decide(ctx) { let x = 0; for i in 0..9223372036854775807 { x = i; } }",
+        FaultClass::Fuel,
+        "fuel",
+    );
 }
 
 #[test]
@@ -55,7 +65,7 @@ fn with_fuel_to_spare_they_end_by_their_cpu_time() {
         deadline_ms: 20,
         ..PolicyLimits::default()
     };
-    contained_within("fn decide(ctx) { loop {} }", limits, FaultClass::Deadline, "deadline");
+    contained_within("fn decide(ctx) { loop {} }", limits, FaultClass::Deadline, "the policy ran");
 }
 
 #[test]
@@ -98,6 +108,11 @@ fn the_deepest_script_fits_into_a_thread_s_stack() {
     }
 }
 
+const BIG: [&str; 2] = [
+    "fn decide(ctx) { let big = fill(4000, 1); let a = fill(4000, 0); for i in 0..4000 { a[i] = big; } a.len() }",
+    "fn decide(ctx) { let big = fill(4000, 1); let m = #{}; let i = 0; loop { m[`k${i}`] = big; i += 1; } }",
+];
+
 /// A list filled by index is not measured by the interpreter until it is used as a whole.
 #[test]
 fn memory_is_bounded_where_the_interpreter_does_not_look() {
@@ -107,17 +122,9 @@ fn memory_is_bounded_where_the_interpreter_does_not_look() {
         memory_bytes: 32 << 20,
     };
     let library = Library::new();
-    for decide in [
-        "fn decide(ctx) { let big = fill(4000, 1); let a = fill(4000, 0); for i in 0..4000 { a[i] = big; } a.len() }",
-        "fn decide(ctx) { let big = fill(4000, 1); let m = #{}; let i = 0; loop { m[`k${i}`] = big; i += 1; } }",
-    ] {
-        let hostile = load_unasked(
-            &library,
-            EngineKind::Rhai,
-            PolicyKind::Retry,
-            retry_script(decide).as_bytes(),
-            limits,
-        );
+    let engines = script_engines();
+    for (engine, decide) in engines.into_iter().flat_map(|engine| BIG.map(|decide| (engine, decide))) {
+        let hostile = load_unasked(&library, engine, PolicyKind::Retry, retry_script(decide).as_bytes(), limits);
         let fault = ask(&library, &hostile, &canned_context(PolicyKind::Retry)).expect_err(decide);
         assert_eq!(fault.class, FaultClass::Memory, "{decide}: {}", fault.detail);
     }
@@ -184,7 +191,15 @@ fn numbers_and_lists_at_their_edges_are_faults_and_not_panics() {
 #[test]
 fn mistakes_are_told_with_place_and_cure() {
     let check = |decide: &str, code: ProblemCode, place: (u32, u32), text: &str, fix: &str| {
-        let found = problem("retry.rhai", retry_script(decide));
+        let mut found = script_engines().into_iter().map(|engine| {
+            let offered = source_as(engine, "retry.rhai", retry_script(decide));
+            Library::new().check(offered, PolicyLimits::default()).expect_err(decide)
+        });
+        let (found, natively) = (found.next().expect("an engine"), found.next());
+        assert!(
+            natively.is_none_or(|natively| natively == found),
+            "both engines say the same: {found}"
+        );
         assert_eq!(found.code, code, "{found}");
         assert_eq!((found.line, found.column), (Some(place.0), Some(place.1)), "{found}");
         assert!(found.to_string().contains(text), "{found}");
@@ -252,6 +267,13 @@ fn mistakes_are_told_with_place_and_cure() {
         (2, 22),
         "'replace'",
         "",
+    );
+    check(
+        "fn decide(ctx) { 2.0 ** 0.5 }",
+        ProblemCode::Forbidden,
+        (2, 22),
+        "'**' does not exist",
+        "pow(x, y)",
     );
     check("fn decide(ctx) { eval(\"1\") }", ProblemCode::Forbidden, (2, 18), "eval", "");
     check(
@@ -330,6 +352,86 @@ fn deep_and_long_scripts_are_refused_quickly() {
         if let Err(problem) = result {
             assert_eq!(problem.stage, Stage::Parse, "{problem}");
         }
+    }
+}
+
+/// What an editor offers is what the interpreter gives.
+#[test]
+fn completion_names_exactly_the_fields_of_each_context() {
+    for kind in PolicyKind::ALL {
+        let mut offered: Vec<String> = completion(kind)
+            .entries
+            .into_iter()
+            .filter(|entry| entry.place == Place::Context)
+            .map(|entry| entry.name)
+            .collect();
+        offered.sort();
+        let code = format!(
+            "fn describe() {{ #{{ name: \"keys\", version: \"1\", kind: \"{kind}\" }} }}
+             fn decide(ctx) {{ let all = \"\"; for key in ctx.keys() {{ all += key + \" \"; }} throw all }}"
+        );
+        for engine in script_engines() {
+            let library = Library::new();
+            let keys = load_unasked(&library, engine, kind, code.as_bytes(), PolicyLimits::default());
+            let fault = ask(&library, &keys, &canned_context(kind)).expect_err("it throws");
+            let found: Vec<&str> = fault
+                .detail
+                .split(' ')
+                .filter(|word| offered.iter().any(|name| name == word))
+                .collect();
+            assert_eq!(found, offered, "{kind}: {}", fault.detail);
+        }
+    }
+}
+
+/// Each call has its own fuel, log and variables, also where the instance that ran the last one is used again.
+#[test]
+fn nothing_is_kept_from_one_call_to_the_next() {
+    let code = retry_script(
+        "fn decide(ctx) {
+            if ctx.seed == 1 { let a = fill(4000, 1); let b = fill(4000, 0); for i in 0..4000 { b[i] = a; } }
+            if ctx.seed == 2 { loop {} }
+            let kept = ctx.title;
+            ctx.title = `${kept} again`;
+            ctx.settings.wait_ms += 1.0;
+            for i in 0..600 { log(\"a line\"); }
+            let n = 0; while n < 60000 { n += 1; }
+            #{ verdict: #{ retry: ctx.settings.wait_ms }, reasons: [#{ code: \"c\", text: `${kept} ${ctx.title}` }] }
+        }",
+    );
+    for engine in script_engines() {
+        let library = Library::new();
+        let policy = install_as(&library, engine, "kept.rhai", code.clone());
+        let mut context = question(&policy);
+        let first = without_time(ask(&library, &policy.policy, &context).expect("it decides"));
+        assert_eq!(first.verdict, Verdict::Retry(RetryVerdict::Retry(6)));
+        assert_eq!(first.advice.reasons[0].text, "self-test self-test again");
+        for (seed, class) in [
+            (0, None),
+            (1, Some(FaultClass::Memory)),
+            (0, None),
+            (2, Some(FaultClass::Fuel)),
+            (0, None),
+            (0, None),
+        ] {
+            let plain = context.frame().seed;
+            context.frame_mut().seed = if seed == 0 { plain } else { seed };
+            match (ask(&library, &policy.policy, &context), class) {
+                (Ok(answer), None) => assert_eq!(without_time(answer), first, "{engine:?}"),
+                (Err(fault), Some(class)) if fault.class == class || fault.class == FaultClass::Deadline => {}
+                (other, _) => panic!("{engine:?}, seed {seed}: {other:?}"),
+            }
+            context.frame_mut().seed = plain;
+        }
+    }
+    for attempt in [
+        "let kept = 1; fn decide(ctx) { kept += 1; #{ verdict: \"give_up\" } }",
+        "const KEPT = [1]; fn decide(ctx) { KEPT.push(1); #{ verdict: \"give_up\" } }",
+        "fn decide(ctx) { global::kept = 1; #{ verdict: \"give_up\" } }",
+        "fn decide(ctx) { let kept = 1; let f = || kept += 1; #{ verdict: \"give_up\" } }",
+    ] {
+        let found = problem("kept.rhai", retry_script(attempt));
+        assert_eq!(found.stage, Stage::Parse, "{found}");
     }
 }
 

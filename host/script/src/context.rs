@@ -237,7 +237,11 @@ pub(crate) fn places(kind: PolicyKind) -> Vec<(Place, &'static [&'static str])> 
     let (own, items): (_, &[_]) = match kind {
         PolicyKind::SourceSelection => (
             SELECTION,
-            &[(Place::Candidate, CANDIDATE), (Place::HostLoad, HOST_LOAD), (Place::Failures, FAILURES)],
+            &[
+                (Place::Candidate, CANDIDATE),
+                (Place::HostLoad, HOST_LOAD),
+                (Place::Failures, FAILURES),
+            ],
         ),
         PolicyKind::Retry => (RETRY, &[(Place::Failures, FAILURES)]),
         PolicyKind::PromotionGate => (GATE, &[(Place::Pair, PAIR), (Place::Guardrail, GUARDRAIL)]),

@@ -18,7 +18,12 @@ pub(crate) fn of_error(error: EvalAltResult) -> Failure {
     let (class, mistake, message, fix) = match &error {
         EvalAltResult::ErrorTooManyOperations(_) => (FaultClass::Fuel, None, "the policy used up its fuel".to_string(), None),
         EvalAltResult::ErrorTerminated(token, _) => match token.clone().try_cast::<Ended>() {
-            Some(Ended::LogFlood) => (FaultClass::Trap, None, format!("the policy logged more than {LOG_CALLS_MAX} lines or {LOG_BYTES_MAX} bytes in one decision"), None),
+            Some(Ended::LogFlood) => (
+                FaultClass::Trap,
+                None,
+                format!("the policy logged more than {LOG_CALLS_MAX} lines or {LOG_BYTES_MAX} bytes in one decision"),
+                None,
+            ),
             Some(Ended::Stack) => (FaultClass::Trap, None, "calls are nested too deeply".to_string(), None),
             Some(Ended::Memory) => (
                 FaultClass::Memory,
@@ -116,9 +121,8 @@ pub(crate) fn of_parse_error(source: &str, error: &ParseError) -> Refusal {
         {
             refuse(Mistake::Forbidden, format!("'{word}' does not exist in policies")).fix("a policy decides from its context alone")
         }
-        other if other.to_string().contains("'**") => {
-            refuse(Mistake::Forbidden, "'**' does not exist in policies".to_string()).fix("write pow(x, y), which is the same on every machine")
-        }
+        other if other.to_string().contains("'**") => refuse(Mistake::Forbidden, "'**' does not exist in policies".to_string())
+            .fix("write pow(x, y), which is the same on every machine"),
         other => {
             let text = other.to_string();
             let forbidden = ["'eval'", "'Fn'", "'call'", "'curry'", "'import'", "'export'"]

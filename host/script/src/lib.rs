@@ -158,12 +158,7 @@ impl Script {
         }
     }
 
-    fn call<T>(
-        &self,
-        function: &str,
-        arguments: impl rhai::FuncArgs,
-        read: impl FnOnce(Dynamic) -> Result<T, Failure>,
-    ) -> Outcome<T> {
+    fn call<T>(&self, function: &str, arguments: impl rhai::FuncArgs, read: impl FnOnce(Dynamic) -> Result<T, Failure>) -> Outcome<T> {
         let metered = meter::start();
         // Statements outside functions are refused at load, so there is nothing to evaluate first.
         let options = CallFnOptions::new().eval_ast(false);

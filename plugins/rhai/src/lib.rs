@@ -40,9 +40,11 @@ impl Guest for Interpreter {
     }
 
     fn check_settings(settings: Vec<u8>, operations: u64) -> Vec<u8> {
-        bytes(&with_script(operations, |script| match postcard::from_bytes::<Vec<Setting>>(&settings) {
-            Ok(settings) => script.check_settings(&settings),
-            Err(_) => host_fault("the settings cannot be read"),
+        bytes(&with_script(operations, |script| {
+            match postcard::from_bytes::<Vec<Setting>>(&settings) {
+                Ok(settings) => script.check_settings(&settings),
+                Err(_) => host_fault("the settings cannot be read"),
+            }
         }))
     }
 
@@ -78,7 +80,10 @@ fn host_fault<T>(message: &str) -> Outcome<T> {
         line: None,
         column: None,
     };
-    Outcome { operations: 0, result: Err(failure) }
+    Outcome {
+        operations: 0,
+        result: Err(failure),
+    }
 }
 
 fn bytes<T: serde::Serialize>(value: &T) -> Vec<u8> {

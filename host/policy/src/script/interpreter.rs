@@ -71,9 +71,11 @@ fn compiled(cache: Option<&CompiledCache>) -> wasmtime::Result<Component> {
 
 fn link(component: &Component) -> wasmtime::Result<Interpreter> {
     let mut linker: Linker<Call> = Linker::new(interpreter_engine());
-    linker.root().func_wrap("log", |mut store: StoreContextMut<'_, Call>, (message,): (String,)| {
-        store.data_mut().log_line(LogLevel::Info, &message)
-    })?;
+    linker
+        .root()
+        .func_wrap("log", |mut store: StoreContextMut<'_, Call>, (message,): (String,)| {
+            store.data_mut().log_line(LogLevel::Info, &message)
+        })?;
     let export = |name: &str| {
         let found = component.get_export_index(None, name);
         found.ok_or_else(|| wasmtime::Error::msg(format!("the export `{name}` is missing")))

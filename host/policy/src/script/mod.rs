@@ -19,7 +19,7 @@ use pointsman_model::policy::*;
 use pointsman_script::{Mistake, Outcome, Refusal};
 use std::time::Instant;
 
-pub use pointsman_script::{Completion, completion};
+pub use pointsman_script::{Completion, Entry, Place, completion};
 
 /// A script, parsed. It may be called from any number of threads at a time.
 pub(crate) enum Program {
@@ -48,7 +48,11 @@ pub(crate) fn load(
         Ok(Ok(program)) => Ok(Program::Sandboxed(program)),
         Ok(Err(refusal)) => Err(problem(file, refusal)),
         Err(failure) => Err(PolicyProblem::new(
-            if failure.class == FaultClass::HostFault { ProblemCode::HostFailure } else { ProblemCode::TooLarge },
+            if failure.class == FaultClass::HostFault {
+                ProblemCode::HostFailure
+            } else {
+                ProblemCode::TooLarge
+            },
             Stage::Parse,
             file,
             format!("it cannot be parsed within the limits: {}", failure.message),
