@@ -162,7 +162,11 @@ pub fn plugin(name: &str) -> Option<Vec<u8>> {
         .join(format!("{name}.wasm"));
     let bytes = std::fs::read(&path).ok();
     if bytes.is_none() {
-        assert!(std::env::var_os("POINTSMAN_REQUIRE_PLUGINS").is_none(), "{} is not built", path.display());
+        assert!(
+            std::env::var_os("POINTSMAN_REQUIRE_PLUGINS").is_none(),
+            "{} is not built",
+            path.display()
+        );
         eprintln!(
             "{} is not built; `cargo run --release -p xtask -- plugins` builds it",
             path.display()
