@@ -17,7 +17,7 @@ pub struct Guards {
 
 /// A verdict does what a guard forbids.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{guard}: {what} {about} would be {value}, at most {bound} is allowed")]
+#[error("{guard}: {what} {about} would be {}, at most {} is allowed", plain(*value), plain(*bound))]
 pub struct GuardViolation {
     /// The setting's name.
     pub guard: &'static str,
@@ -98,6 +98,12 @@ impl Guards {
     }
 }
 
+/// A number for a sentence: six places, and none that say nothing.
+fn plain(value: f64) -> String {
+    let text = format!("{value:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
 fn host_name(hosts: &[String], index: u32) -> String {
     hosts.get(index as usize).cloned().unwrap_or_else(|| format!("number {index}"))
 }
@@ -140,6 +146,10 @@ mod tests {
         let violation = guards.check(&context, &advance).expect_err("news is worse");
         assert_eq!((violation.guard, violation.about.as_str()), ("guard_host_loss_max", "news"));
         assert!((violation.value - 0.15).abs() < 1e-9 && violation.bound == 0.1, "{violation}");
+        assert_eq!(
+            violation.to_string(),
+            "guard_host_loss_max: loss over the baseline on host news would be 0.15, at most 0.1 is allowed"
+        );
         assert_eq!(Guards::default().check(&context, &advance), Ok(()), "no guard");
         assert_eq!(
             guards.check(&context, &Verdict::Gate(GateVerdict::Hold)),

@@ -7,7 +7,7 @@ use pointsman_journal::*;
 use pointsman_model::decision::{Link, RetryVerdict, Ruling, Subject, Verdict};
 use pointsman_model::event::{Emitted, Event, PolicyCanaryEnd, StateHandover};
 use pointsman_model::policy::{Cost, Fault, FaultClass, PolicyDescription, PolicyKind, PolicyRef};
-use pointsman_model::{Actor, DecisionId, Digest, RunId, Seq};
+use pointsman_model::{Actor, DecisionId, Digest, RunId};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -56,9 +56,27 @@ fn decided_by(id: u64, name: &str, link: Link, generation: u32) -> Emitted {
 fn story() -> Vec<(u64, Vec<Emitted>)> {
     let key = Digest::of(b"input");
     vec![
-        (10, vec![activated(1, "steady", None, StateHandover::Empty), decided_by(1, "steady", Link::Active, 1)]),
-        (20, vec![activated(2, "bold", Some(START + 30), StateHandover::Carried), decided_by(2, "bold", Link::Active, 2)]),
-        (30, vec![rolled_back(3, description("steady", KIND), "bold", Actor::CONFIRM_TIMEOUT), decided_by(3, "steady", Link::Active, 3)]),
+        (
+            10,
+            vec![
+                activated(1, "steady", None, StateHandover::Empty),
+                decided_by(1, "steady", Link::Active, 1),
+            ],
+        ),
+        (
+            20,
+            vec![
+                activated(2, "bold", Some(START + 30), StateHandover::Carried),
+                decided_by(2, "bold", Link::Active, 2),
+            ],
+        ),
+        (
+            30,
+            vec![
+                rolled_back(3, description("steady", KIND), "bold", Actor::CONFIRM_TIMEOUT),
+                decided_by(3, "steady", Link::Active, 3),
+            ],
+        ),
         (40, vec![activated(4, "bold", Some(START + 90), StateHandover::Carried)]),
         (
             50,
@@ -126,7 +144,13 @@ fn story() -> Vec<(u64, Vec<Emitted>)> {
             ],
         ),
         (80, vec![rolled_back(5, description("steady", KIND), "bold", Actor::BREAKER)]),
-        (90, vec![rolled_back(6, PolicyDescription::built_in(KIND), "steady", "cli"), decided_by(6, "x", Link::BuiltIn, 6)]),
+        (
+            90,
+            vec![
+                rolled_back(6, PolicyDescription::built_in(KIND), "steady", "cli"),
+                decided_by(6, "x", Link::BuiltIn, 6),
+            ],
+        ),
     ]
 }
 
@@ -136,8 +160,16 @@ fn write_story(journal: &mut Journal) {
     }
 }
 
+fn problems(reader: &Reader) -> Vec<Problem> {
+    let options = VerifyOptions {
+        views: true,
+        ..VerifyOptions::default()
+    };
+    reader.verify(&options).expect("verified").problems
+}
+
 fn sound(reader: &Reader) {
-    assert_eq!(reader.verify(&VerifyOptions::default()).expect("verified").problems, []);
+    assert_eq!(problems(reader), []);
 }
 
 #[test]
@@ -154,7 +186,14 @@ fn the_generations_of_a_kind_tell_how_each_came_and_went() {
         .map(|row| {
             let decisions = (row.decisions_before.0, row.decisions_until.map(|id| id.0));
             let ended = row.ended_at.map(|at| at - START);
-            (row.generation, row.policy.name.as_str(), row.state.as_str(), decisions, ended, row.outcome)
+            (
+                row.generation,
+                row.policy.name.as_str(),
+                row.state.as_str(),
+                decisions,
+                ended,
+                row.outcome,
+            )
         })
         .collect();
     let built_in = PolicyRef::built_in(KIND).name;
@@ -171,19 +210,37 @@ fn the_generations_of_a_kind_tell_how_each_came_and_went() {
     );
     let fourth = &rows[2];
     assert_eq!((fourth.set, fourth.confirm_by), (Some(7), Some(START + 90)));
-    assert_eq!((fourth.confirmed_at, fourth.confirmed_by.as_deref()), (Some(START + 50), Some("web")));
+    assert_eq!(
+        (fourth.confirmed_at, fourth.confirmed_by.as_deref()),
+        (Some(START + 50), Some("web"))
+    );
     assert_eq!(rows[4].confirmed_at, None, "the second was never confirmed");
     let active_at = |at| reader.policy_active_at(KIND, START + at).expect("read").map(|row| row.generation);
-    assert_eq!([active_at(9), active_at(20), active_at(79), active_at(1_000)], [None, Some(2), Some(4), Some(6)]);
+    assert_eq!(
+        [active_at(9), active_at(20), active_at(79), active_at(1_000)],
+        [None, Some(2), Some(4), Some(6)]
+    );
 
     let canaries = reader.policy_canaries(Some(KIND), 9).expect("canaries");
     assert_eq!(canaries.len(), 1);
-    assert_eq!((canaries[0].share, canaries[0].end, canaries[0].end_actor.as_deref()), (0.5, Some(PolicyCanaryEnd::Tripped), Some("breaker")));
-    assert_eq!((canaries[0].decisions_before, canaries[0].decisions_until), (DecisionId(3), Some(DecisionId(5))));
+    assert_eq!(
+        (canaries[0].share, canaries[0].end, canaries[0].end_actor.as_deref()),
+        (0.5, Some(PolicyCanaryEnd::Tripped), Some("breaker"))
+    );
+    assert_eq!(
+        (canaries[0].decisions_before, canaries[0].decisions_until),
+        (DecisionId(3), Some(DecisionId(5)))
+    );
     let pins = reader.policy_pins(None, 9).expect("pins");
-    assert_eq!(pins.iter().map(|pin| (pin.pinned, pin.reason.as_str())).collect::<Vec<_>>(), [(false, "audited"), (true, "audit")]);
+    assert_eq!(
+        pins.iter().map(|pin| (pin.pinned, pin.reason.as_str())).collect::<Vec<_>>(),
+        [(false, "audited"), (true, "audit")]
+    );
     let aside = reader.policy_quarantines(Some(KIND), 9).expect("quarantines");
-    assert_eq!((aside[0].about.as_str(), aside[0].class.as_str(), aside[0].released_by.as_deref()), ("source 7", "trap", Some("web")));
+    assert_eq!(
+        (aside[0].about.as_str(), aside[0].class.as_str(), aside[0].released_by.as_deref()),
+        ("source 7", "trap", Some("web"))
+    );
 }
 
 #[test]
@@ -205,11 +262,42 @@ fn which_policy_decided_what_is_one_query() {
     assert_eq!(ids(by_generation(4)), [5, 4]);
     assert_eq!(ids(by_generation(6)), [6]);
     assert_eq!(ids(by_generation(5)), [0; 0]);
-    assert_eq!(ids(DecisionFilter { policy: Some(policy("wild").digest), ..all() }), [4]);
-    assert_eq!(ids(DecisionFilter { policy: Some(policy("steady").digest), ..all() }), [3, 1]);
-    assert_eq!(ids(DecisionFilter { name: Some("bold".into()), ..all() }), [5, 2]);
-    assert_eq!(ids(DecisionFilter { link: Some(Link::Candidate), ..all() }), [4]);
-    assert_eq!(ids(DecisionFilter { since: Some(START + 20), until: Some(START + 60), ..all() }), [3, 2]);
+    assert_eq!(
+        ids(DecisionFilter {
+            policy: Some(policy("wild").digest),
+            ..all()
+        }),
+        [4]
+    );
+    assert_eq!(
+        ids(DecisionFilter {
+            policy: Some(policy("steady").digest),
+            ..all()
+        }),
+        [3, 1]
+    );
+    assert_eq!(
+        ids(DecisionFilter {
+            name: Some("bold".into()),
+            ..all()
+        }),
+        [5, 2]
+    );
+    assert_eq!(
+        ids(DecisionFilter {
+            link: Some(Link::Candidate),
+            ..all()
+        }),
+        [4]
+    );
+    assert_eq!(
+        ids(DecisionFilter {
+            since: Some(START + 20),
+            until: Some(START + 60),
+            ..all()
+        }),
+        [3, 2]
+    );
 
     let uses = reader.version_uses().expect("uses");
     let steady = uses[&policy("steady").digest];
@@ -217,9 +305,18 @@ fn which_policy_decided_what_is_one_query() {
     let versions = reader.policy_versions(Some(KIND), 9).expect("versions");
     let told: Vec<_> = versions
         .iter()
-        .map(|row| (row.description.policy.name.as_str(), row.active, row.last_active.map(|at| at - START)))
+        .map(|row| {
+            (
+                row.description.policy.name.as_str(),
+                row.active,
+                row.last_active.map(|at| at - START),
+            )
+        })
         .collect();
-    assert_eq!(told, [("wild", false, None), ("bold", false, Some(80)), ("steady", false, Some(90))]);
+    assert_eq!(
+        told,
+        [("wild", false, None), ("bold", false, Some(80)), ("steady", false, Some(90))]
+    );
 }
 
 /// A journal of the schema before, made by taking back what the migration adds.
@@ -228,10 +325,19 @@ fn a_journal_of_the_schema_before_is_brought_up_to_date() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut journal = open(directory.path());
     let story = [
-        vec![activated(1, "steady", None, StateHandover::Empty), decided_by(1, "steady", Link::Active, 1)],
-        vec![activated(2, "bold", None, StateHandover::Empty), decided_by(2, "bold", Link::Active, 2)],
+        vec![
+            activated(1, "steady", None, StateHandover::Empty),
+            decided_by(1, "steady", Link::Active, 1),
+        ],
+        vec![
+            activated(2, "bold", None, StateHandover::Empty),
+            decided_by(2, "bold", Link::Active, 2),
+        ],
         vec![rolled_back(3, description("steady", KIND), "bold", Actor::BREAKER)],
-        vec![activated(4, "wild", None, StateHandover::Empty), decided_by(3, "wild", Link::Active, 4)],
+        vec![
+            activated(4, "wild", None, StateHandover::Empty),
+            decided_by(3, "wild", Link::Active, 4),
+        ],
         vec![rolled_back(5, description("steady", KIND), "wild", "cli")],
     ];
     for (at, batch) in (START..).zip(&story) {
@@ -262,10 +368,9 @@ fn views_of_swaps_are_rebuilt_from_the_events() {
     write_story(&mut journal);
     change(directory.path(), "UPDATE activations SET outcome = 'replaced' WHERE generation = 4");
     let reader = journal.reader().expect("a reader");
-    assert!(!reader.verify(&VerifyOptions::default()).expect("verified").is_sound());
+    assert!(matches!(&problems(&reader)[..], [Problem::ViewDiffers { view, .. }] if view == "activations"));
     journal.rebuild_views().expect("rebuilt");
     sound(&journal.reader().expect("a reader"));
-    assert!(reader.last_seq().expect("read") > Seq(0));
 }
 
 fn change(directory: &Path, sql: &str) {

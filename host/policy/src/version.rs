@@ -122,7 +122,10 @@ impl Program {
             Program::Script(program) => program.migrate(from_version, state),
         }?;
         if migrated.len() > STATE_BYTES_MAX {
-            let problem = format!("the migrated state has {} bytes; at most {STATE_BYTES_MAX} are kept", migrated.len());
+            let problem = format!(
+                "the migrated state has {} bytes; at most {STATE_BYTES_MAX} are kept",
+                migrated.len()
+            );
             return Err(Failure::new(FaultClass::InvalidOutput, problem).costing(cost));
         }
         Ok(migrated)

@@ -41,7 +41,8 @@ pub(crate) fn check(ast: &AST) -> Result<Properties, Refusal> {
         made: BTreeSet::new(),
     };
     // `migrate` reads what an older version of the script made.
-    let reading = ast.clone_functions_only_filtered(|_, _, _, name, _| name != "migrate");
+    let mut reading = ast.clone();
+    reading.retain_functions(|_, _, name, _| name != "migrate");
     reading.walk(&mut |path: &[ASTNode<'_>]| {
         if let Some(ASTNode::Expr(Expr::Property(property, at))) = path.last() {
             properties.read.push((property.2.to_string(), *at));

@@ -13,7 +13,7 @@
 //! canary start retry mine@2 0.5  a version decides a share; canary promote retry why, canary end retry why
 //! migrate mine new-state         what the next migration answers; `!reason` for one that fails
 //! release retry                  policies are asked again about the oldest input in quarantine
-//! crash                          the host dies and starts again from its journal
+//! crash 10s                      the host dies and starts again from its journal, at once or later
 //! answer mine {"retry":{"retry":5000}} try later
 //! fault mine trap unreachable    its next answer is a fault
 //! started 1                      the runner reports of run 1
@@ -158,6 +158,13 @@ impl Stage {
                 }
             }
             "crash" => {
+                // Down for so long, without a tick.
+                let seconds: u64 = if rest.is_empty() {
+                    0
+                } else {
+                    number(rest.strip_suffix('s').unwrap_or(rest))?
+                };
+                self.world.now += seconds * 1000;
                 self.world.crash().map_err(Stumble::Broken)?;
                 return self.step("start-host");
             }

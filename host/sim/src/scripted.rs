@@ -60,10 +60,7 @@ impl Scripted {
     }
 
     pub fn fail(&mut self, name: &str, class: FaultClass, detail: &str) {
-        self.push(
-            name,
-            Err(Scripted::fault(class, detail)),
-        );
+        self.push(name, Err(Scripted::fault(class, detail)));
     }
 
     pub fn fault(class: FaultClass, detail: &str) -> Fault {
@@ -88,17 +85,13 @@ impl Policies for Scripted {
     fn ask(&mut self, policy: &PolicyRef, context: &Context) -> Result<Answer, Fault> {
         self.asked.push((policy.to_string(), context.clone()));
         let queued = self.answers.get_mut(&policy.name).and_then(VecDeque::pop_front);
-        queued.unwrap_or_else(|| {
-            Err(Scripted::fault(FaultClass::Trap, "the script has no more answers"))
-        })
+        queued.unwrap_or_else(|| Err(Scripted::fault(FaultClass::Trap, "the script has no more answers")))
     }
 
     fn migrate(&mut self, policy: &PolicyRef, from_version: u32, state: &[u8]) -> Result<Vec<u8>, Fault> {
         self.migrations.push((policy.to_string(), from_version, state.to_vec()));
         let written = self.migrated.get_mut(&policy.name).and_then(VecDeque::pop_front);
-        written.unwrap_or_else(|| {
-            Err(Scripted::fault(FaultClass::Declined, "the script has no migration"))
-        })
+        written.unwrap_or_else(|| Err(Scripted::fault(FaultClass::Declined, "the script has no migration")))
     }
 
     fn fingerprint(&self, engine: EngineKind) -> String {

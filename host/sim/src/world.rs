@@ -117,10 +117,16 @@ impl World {
     fn check_generations(&self) -> Result<(), Broken> {
         for (kind, slot) in &self.live.state().policies {
             let built_in = PolicyRef::built_in(*kind);
-            let (generation, policy) = self.active.get(kind).map_or((0, &built_in), |(generation, policy)| (*generation, policy));
+            let (generation, policy) = self
+                .active
+                .get(kind)
+                .map_or((0, &built_in), |(generation, policy)| (*generation, policy));
             let active = slot.active.as_ref().map_or(&built_in, |active| &active.description.policy);
             if (slot.generation, active) != (generation, policy) {
-                return Err(self.rule(&format!("{active} is active as generation {} of {kind}, and not {policy}", slot.generation)));
+                return Err(self.rule(&format!(
+                    "{active} is active as generation {} of {kind}, and not {policy}",
+                    slot.generation
+                )));
             }
         }
         Ok(())

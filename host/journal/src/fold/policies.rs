@@ -140,9 +140,7 @@ pub(super) fn fold(statements: &mut Statements<'_>, seq: i64, at: i64, event: &E
                 params![seq, at, kind, key.0, about, name, version, digest.0, class.slug(), detail],
             )
         }
-        Event::InputReleased { kind, key, actor } => {
-            statements.run(Sql::ReleaseQuarantine, params![kind.word(), key.0, at, actor.0])
-        }
+        Event::InputReleased { kind, key, actor } => statements.run(Sql::ReleaseQuarantine, params![kind.word(), key.0, at, actor.0]),
         // The caller brings no other.
         _ => Ok(1),
     }

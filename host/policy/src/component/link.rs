@@ -45,8 +45,11 @@ pub(super) fn link(file: &str, component: &Component) -> Result<Linked, PolicyPr
     let migrate = component.get_export_index(None, "migrate");
     if migrate.is_some() {
         migration::StateMigrationPre::new(pre.clone()).map_err(|error| {
-            refuse(ProblemCode::WrongExports, format!("its export `migrate` has another type: {error:#}"))
-                .fix("export the world state-migration of pointsman:policy@0.1, or no `migrate`")
+            refuse(
+                ProblemCode::WrongExports,
+                format!("its export `migrate` has another type: {error:#}"),
+            )
+            .fix("export the world state-migration of pointsman:policy@0.1, or no `migrate`")
         })?;
     }
     Ok(Linked {

@@ -327,7 +327,11 @@ pub(super) fn policies(state: &State) -> String {
             let _ = writeln!(out, "        {} out until {} s: {}", trip.policy, seconds(trip.until), trip.why);
         }
         for (input, quarantine) in slot.quarantined() {
-            let _ = writeln!(out, "        {} not asked about {} after {} faults", quarantine.policy, quarantine.about, input.faults);
+            let _ = writeln!(
+                out,
+                "        {} not asked about {} after {} faults",
+                quarantine.policy, quarantine.about, input.faults
+            );
         }
     }
     out
