@@ -100,7 +100,7 @@ impl Installer {
     pub fn start_shadow(&self, checked: &Checked, file: &str, actor: &Actor) -> Result<(), ApiError> {
         let start = self.start_of(&checked.description)?;
         self.shadows
-            .watch(checked, file, &actor.0, start.state, start.guards)
+            .watch(checked, file, &actor.0, start.copy_for(checked), start.guards)
             .map_err(|occupied| {
                 ApiError::new(axum::http::StatusCode::CONFLICT, "shadow_runs", occupied.to_string())
                     .fix(format!("`pointsman policy shadow stop {}` ends it", occupied.kind))

@@ -11,6 +11,7 @@ use crate::view::Batch;
 use crate::wire::ShadowCard;
 use pointsman_coordinator::Guards;
 use pointsman_model::context::Context;
+use pointsman_model::decision::Answer;
 use pointsman_model::event::Event;
 use pointsman_model::policy::{PolicyDescription, PolicyKind};
 use pointsman_policy::{Checked, Engines};
@@ -213,7 +214,7 @@ impl Worker {
             return;
         };
         let guards = self.guards;
-        let guard = &mut |context: &Context, answer: &_| guarded(guards, context, answer);
+        let guard = &mut |context: &Context, answer: &Answer| guarded(guards, context, answer);
         let after = ask(&mut self.engines, &self.description, &mut self.state, &mut context, guard);
         let change = compare(decision, &after);
         self.changed = true;

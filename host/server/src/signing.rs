@@ -6,7 +6,7 @@
 
 use crate::wire::PolicyProblem;
 use anyhow::{Context as _, bail, ensure};
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_compact::{KeyPair, PublicKey, Seed, Signature};
 use pointsman_model::Digest;
 use pointsman_policy::ProblemCode;
 use std::io::{Read, Write};
@@ -50,7 +50,7 @@ pub fn generate(name: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
     std::fs::File::open("/dev/urandom")
         .and_then(|mut random| random.read_exact(&mut seed))
         .context("read random bytes")?;
-    let key = SigningKey::from_bytes(&seed);
+    let key = KeyPair::from_seed(Seed::new(seed));
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -59,8 +59,7 @@ pub fn generate(name: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
         .with_context(|| format!("{} cannot be made", private.display()))?;
     writeln!(file, "{PRIVATE_HEAD}\n{}", Digest(seed)).with_context(|| format!("write {}", private.display()))?;
     file.sync_all().with_context(|| format!("write {}", private.display()))?;
-    std::fs::write(&public, format!("{PUBLIC_HEAD}\n{}\n", Digest(key.verifying_key().to_bytes())))
-        .with_context(|| format!("write {}", public.display()))?;
+    std::fs::write(&public, format!("{PUBLIC_HEAD}\n{}\n", Digest(*key.pk))).with_context(|| format!("write {}", public.display()))?;
     Ok((private, public))
 }
 
@@ -77,14 +76,14 @@ pub fn sign(code: &[u8], private: &Path) -> anyhow::Result<String> {
         );
     }
     let seed = key_of(private, PRIVATE_HEAD)?;
-    let key = SigningKey::from_bytes(&seed.0);
+    let key = KeyPair::from_seed(Seed::new(seed.0));
     let digest = pointsman_policy::sha256(code);
-    let signature = key.sign(&message(digest)).to_bytes();
+    let signature = key.sk.sign(message(digest), None);
     let (low, high) = signature.split_at(32);
     let half = |bytes: &[u8]| Digest(bytes.try_into().unwrap_or_default());
     Ok(format!(
         "{SIGNATURE_HEAD}\nkey: {}\ncode: sha256:{digest}\nsignature: {}{}\n",
-        Digest(key.verifying_key().to_bytes()),
+        Digest(*key.pk),
         half(low),
         half(high)
     ))
@@ -191,9 +190,11 @@ fn verified(text: &str, code: Digest) -> Result<Digest, &'static str> {
     if signed != code {
         return Err("it was made for other code");
     }
-    let verifying = VerifyingKey::from_bytes(&key.0).map_err(|_| "its key is no key")?;
-    let signature = Signature::from_components(low.0, high.0);
-    match verifying.verify_strict(&message(code), &signature) {
+    let mut signature = [0; Signature::BYTES];
+    signature[..32].copy_from_slice(&low.0);
+    signature[32..].copy_from_slice(&high.0);
+    // Whatever key this is: it counts only where an operator has put the very same one among the trusted.
+    match PublicKey::new(key.0).verify(message(code), &Signature::new(signature)) {
         Ok(()) => Ok(key),
         Err(_) => Err("it was not made by the key that it names"),
     }

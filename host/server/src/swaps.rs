@@ -178,8 +178,9 @@ impl Progress {
                 return;
             };
             for before in &mut stages[..at] {
+                let ms = took(&before.slug);
                 match before.status.as_str() {
-                    "running" => finish(before, "passed", None, took(&before.slug)),
+                    "running" => finish(before, "passed", None, ms),
                     "waiting" => finish(before, "skipped", None, None),
                     _ => {}
                 }
@@ -222,9 +223,10 @@ impl Progress {
             let at = stages.iter().position(|found| found.slug == stage).unwrap_or(0);
             for (index, found) in stages.iter_mut().enumerate() {
                 let detail = Some(format!("{} {}", problem.code, problem.message));
+                let ms = took(&found.slug);
                 match found.status.as_str() {
-                    _ if index == at => finish(found, "failed", detail, took(&found.slug)),
-                    "running" => finish(found, "passed", None, took(&found.slug)),
+                    _ if index == at => finish(found, "failed", detail, ms),
+                    "running" => finish(found, "passed", None, ms),
                     "waiting" => finish(found, "skipped", None, None),
                     _ => {}
                 }

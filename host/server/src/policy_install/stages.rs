@@ -34,6 +34,21 @@ pub(super) struct Start {
     before: Option<(PolicyDescription, usize)>,
 }
 
+impl Start {
+    /// The state that a version would begin with; none where it cannot take it over.
+    pub(super) fn copy_for(&self, checked: &Checked) -> Vec<u8> {
+        let description = &checked.description;
+        match &self.before {
+            Some((before, _)) if before.policy.name != description.policy.name => Vec::new(),
+            Some((before, _)) if before.state_version != description.state_version && !self.state.is_empty() => {
+                let migrated = engines_of(checked).migrate(&description.policy, before.state_version, &self.state);
+                migrated.unwrap_or_default()
+            }
+            Some(_) | None => self.state.clone(),
+        }
+    }
+}
+
 /// Why a swap did not come to its end.
 enum Stop {
     Failed(usize, PolicyProblem),
