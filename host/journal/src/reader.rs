@@ -398,14 +398,6 @@ impl Reader {
         })
     }
 
-    /// Decisions that each version has answered. Reads the whole table: for lists of versions, not for the hot path.
-    pub fn decisions_by_version(&self) -> Result<BTreeMap<Digest, u64>, ReadError> {
-        let pairs = self.all("SELECT digest, count(*) FROM decisions GROUP BY digest", [], |row| {
-            Ok((Digest(row.get(0)?), rows::number(row, 1)?))
-        })?;
-        Ok(pairs.into_iter().collect())
-    }
-
     /// The code that was stored under a version's digest, checked.
     pub fn policy_code(&self, digest: Digest) -> Result<Option<CodeRow>, ReadError> {
         let found = self.maybe(

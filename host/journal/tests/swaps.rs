@@ -23,6 +23,7 @@ fn activated(generation: u32, name: &str, confirm_by: Option<u64>, state: StateH
         set: confirm_by.map(|_| 7),
         confirm_by,
         state,
+        report: None,
     })
 }
 

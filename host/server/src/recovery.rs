@@ -56,7 +56,7 @@ pub fn view(reader: &Reader, last_seq: Seq) -> anyhow::Result<View> {
     for activation in reader.activations(None, 200).context("read who activated what")?.iter().rev() {
         let report = report_of(reader, activation.seq).context("read what a swap found")?;
         let signed_by = report.and_then(|report| report.signed_by);
-        view.note_activation(activation.kind, activation.seq, activation.policy.digest, signed_by);
+        view.note_activation(activation, signed_by);
     }
     let mut entries = Vec::new();
     replay(reader, from, |recorded| entries.push(recorded.clone()))?;

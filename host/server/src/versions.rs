@@ -4,7 +4,7 @@ use crate::policy_install::Offer;
 use crate::problem::ApiError;
 use crate::wire::{Activation, FieldDiff, VersionDetail, VersionDiff, VersionRow};
 use axum::http::StatusCode;
-use pointsman_journal::{ActivationRow, PolicyVersionRow, ReadError, Reader};
+use pointsman_journal::{ActivationRow, PolicyVersionRow, ReadError, Reader, VersionUse};
 use pointsman_model::event::Event;
 use pointsman_model::policy::{EngineKind, PolicyDescription, PolicyKind, PolicyLimits, SwapReport, Value};
 use pointsman_model::{Digest, Seq};
@@ -75,14 +75,12 @@ pub fn find(reader: &Reader, text: &str) -> Result<PolicyVersionRow, VersionErro
 
 /// What the lists need beside the versions themselves, read once.
 pub struct Known {
-    decisions: BTreeMap<Digest, u64>,
+    uses: BTreeMap<Digest, VersionUse>,
     activations: Vec<(ActivationRow, Option<SwapReport>)>,
-    active: BTreeSet<Digest>,
 }
 
 impl Known {
-    /// `active` are the digests of the versions that serve now.
-    pub fn read(reader: &Reader, active: BTreeSet<Digest>) -> Result<Known, ReadError> {
+    pub fn read(reader: &Reader) -> Result<Known, ReadError> {
         let activations = reader
             .activations(None, ACTIVATIONS_MAX)?
             .into_iter()
@@ -90,9 +88,8 @@ impl Known {
             .map(|read: Result<_, ReadError>| read.map(|(report, row)| (row, report)))
             .collect::<Result<Vec<_>, ReadError>>()?;
         Ok(Known {
-            decisions: reader.decisions_by_version()?,
+            uses: reader.version_uses()?,
             activations,
-            active,
         })
     }
 
@@ -110,9 +107,9 @@ impl Known {
             code_digest: None,
             code_bytes: *code_bytes,
             first_seen: version.first_seen,
-            last_active_at: of_this().next().map(|(row, _)| row.at),
-            active: self.active.contains(&policy.digest),
-            decisions: self.decisions.get(&policy.digest).copied().unwrap_or(0),
+            last_active_at: version.last_active,
+            active: version.active,
+            decisions: self.uses.get(&policy.digest).map_or(0, |uses| uses.decisions),
             signed_by: of_this()
                 .find_map(|(_, report)| report.as_ref())
                 .and_then(|report| report.signed_by.clone()),
@@ -290,9 +287,14 @@ pub fn activation(row: &ActivationRow, report: Option<&SwapReport>) -> Activatio
         actor: row.actor.clone(),
         reason: row.reason.clone(),
         rolled_back: row.rolled_back,
-        set: None,
-        confirm_by: None,
-        confirmed_at: None,
+        set: row.set,
+        confirm_by: row.confirm_by,
+        confirmed_at: row.confirmed_at,
+        ended_at: row.ended_at,
+        outcome: row.outcome.map(|outcome| outcome.slug().to_string()),
+        state: row.state.clone(),
+        after_decision: row.decisions_before.0,
+        last_decision: row.decisions_until.map(|id| id.0),
         report: report.map_or(serde_json::Value::Null, |report| serde_json::json!(report)),
     }
 }

@@ -12,6 +12,7 @@ pub use job::{class_slug, job_row};
 
 use crate::wire::*;
 use pointsman_coordinator::State;
+use pointsman_journal::ActivationRow;
 use pointsman_model::decision::Verdict;
 use pointsman_model::event::{Event, Recorded, StageBy};
 use pointsman_model::policy::PolicyKind;
@@ -59,9 +60,10 @@ pub struct View {
 
 impl View {
     /// A position that is known from elsewhere than the entries that are folded.
-    pub fn note_activation(&mut self, kind: PolicyKind, seq: pointsman_model::Seq, version: Digest, signed_by: Option<String>) {
-        self.active_since_seq.insert(kind, seq.0);
-        self.note_signature(version, signed_by);
+    pub fn note_activation(&mut self, activation: &ActivationRow, signed_by: Option<String>) {
+        self.active_since_seq.insert(activation.kind, activation.seq.0);
+        self.since_decision.insert(activation.kind, activation.decisions_before.0);
+        self.note_signature(activation.policy.digest, signed_by);
     }
 
     fn note_signature(&mut self, version: Digest, signed_by: Option<String>) {
@@ -177,10 +179,10 @@ impl View {
 
     fn note_change(&mut self, kind: PolicyKind, seq: u64) {
         self.active_since_seq.insert(kind, seq);
-        match self.last_decision {
-            Some(decision) => self.since_decision.insert(kind, decision),
-            None => self.since_decision.remove(&kind),
-        };
+        // Where the fold has begun after it, the journal's row has told.
+        if let Some(decision) = self.last_decision {
+            self.since_decision.insert(kind, decision);
+        }
     }
 
     fn job_mut(&mut self, run: RunId) -> Option<&mut JobRow> {

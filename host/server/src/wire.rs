@@ -439,6 +439,15 @@ pub struct Activation {
     pub set: Option<u64>,
     pub confirm_by: Option<u64>,
     pub confirmed_at: Option<u64>,
+    /// None while it is active.
+    pub ended_at: Option<u64>,
+    /// replaced, rolled_back, timed_out, tripped
+    pub outcome: Option<String>,
+    /// The state it began with: empty, carried, migrated, from_canary, restored
+    pub state: String,
+    /// Its decisions are among those after this one, up to `last_decision` where it is over.
+    pub after_decision: u64,
+    pub last_decision: Option<u64>,
     /// What the swap's stages found, as it was recorded.
     #[ts(type = "unknown")]
     pub report: serde_json::Value,

@@ -17,7 +17,7 @@ use pointsman_model::command::Command;
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::{Actor, Digest};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Most live decisions that a shadow stage may ask for.
 const SHADOW_FOR_MAX: u32 = 100_000;
@@ -166,7 +166,7 @@ async fn offers(app: &App, policies: Vec<PolicyUpload>, stored: Vec<String>) -> 
         .collect::<Result<Vec<Offer>, ApiError>>()?;
     if !stored.is_empty() {
         let kept = super::query(app, "reading policy versions", move |reader| {
-            let known = Known::read(reader, BTreeSet::new())?;
+            let known = Known::read(reader)?;
             let offer = |text: &String| versions::find(reader, text).and_then(|version| known.offer(reader, &version));
             Ok(stored.iter().map(offer).collect::<Result<Vec<Offer>, _>>())
         });

@@ -110,18 +110,8 @@ async fn read<T: Send + 'static>(
     app: &App,
     run: impl FnOnce(&Reader, &Known) -> Result<T, VersionError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let active = app
-        .inbox
-        .look(|state| -> BTreeSet<Digest> {
-            let slots = state.policies.values();
-            slots
-                .filter_map(|slot| slot.active.as_ref())
-                .map(|installed| installed.description.policy.digest)
-                .collect()
-        })
-        .await?;
     let answer = query(app, "reading policy versions", move |reader| {
-        let known = Known::read(reader, active)?;
+        let known = Known::read(reader)?;
         Ok(run(reader, &known))
     });
     Ok(answer.await??)
