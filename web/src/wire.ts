@@ -290,6 +290,22 @@ export type Activation = { seq: number, at: number, kind: string, generation: nu
  */
 set: number | null, confirm_by: number | null, confirmed_at: number | null,
 /**
+ * None while it is active.
+ */
+ended_at: number | null,
+/**
+ * replaced, rolled_back, timed_out, tripped
+ */
+outcome: string | null,
+/**
+ * The state it began with: empty, carried, migrated, from_canary, restored
+ */
+state: string,
+/**
+ * Its decisions are among those after this one, up to `last_decision` where it is over.
+ */
+after_decision: number, last_decision: number | null,
+/**
  * What the swap's stages found, as it was recorded.
  */
 report: unknown, };
@@ -520,11 +536,11 @@ export type VersionRow = { name: string, version: string, kind: string, engine: 
  */
 digest: string,
 /**
- * SHA-256 of the code alone, as `sha256sum FILE` prints it; none where the code is not kept.
+ * SHA-256 of the code alone, as `sha256sum FILE` prints it; in the detail of a version, where its code is kept.
  */
 code_digest: string | null, code_bytes: number, first_seen: number,
 /**
- * Time at which it last became the active version.
+ * Time at which it was active last: the end of that time, or its begin if it still is.
  */
 last_active_at: number | null,
 /**

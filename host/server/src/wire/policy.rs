@@ -213,11 +213,11 @@ pub struct VersionRow {
     pub engine: String,
     /// SHA-256 over code, settings and limits: names the version.
     pub digest: String,
-    /// SHA-256 of the code alone, as `sha256sum FILE` prints it; none where the code is not kept.
+    /// SHA-256 of the code alone, as `sha256sum FILE` prints it; in the detail of a version, where its code is kept.
     pub code_digest: Option<String>,
     pub code_bytes: u64,
     pub first_seen: u64,
-    /// Time at which it last became the active version.
+    /// Time at which it was active last: the end of that time, or its begin if it still is.
     pub last_active_at: Option<u64>,
     /// Whether it is active now.
     pub active: bool,
