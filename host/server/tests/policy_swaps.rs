@@ -81,7 +81,7 @@ async fn decide_some(fixture: &Fixture, decisions: u64) -> Value {
         request(&fixture.url(), "PUT", "/api/v1/settings", &json_body, &body).await.status,
         200
     );
-    for host in ["novel", "poem", "law", "code", "news"].iter().cycle().take(decisions as usize) {
+    for host in ["novel", "speeches", "code", "lexicon", "events"].iter().cycle().take(decisions as usize) {
         let source = json!({ "title": format!("About {host}"), "host": host });
         assert_eq!(fixture.post("/api/v1/sources", source).await.status, 201);
     }
