@@ -4,6 +4,8 @@
 //! a trap it makes another. All that the interpreter cannot bound by itself (bytes of memory, processor time, the stack)
 //! ends here as it does for any other component.
 
+mod allocator;
+
 use pointsman_model::context::Context;
 use pointsman_model::policy::{FaultClass, Setting};
 use pointsman_script::{Failure, Hooks, Outcome, Refusal, SOURCES, Script};

@@ -67,6 +67,8 @@ impl Program {
     }
 }
 
+/// Operations between two looks at the stack: none takes more than a call's worth of it.
+const OPERATIONS_PER_STACK_LOOK: u64 = 8;
 /// Operations between two looks at the clock: a look costs as much as three of them.
 const OPERATIONS_PER_LOOK: u64 = 256;
 /// Operations between two looks at the memory, which cost more. At 64 KiB a value it is 16 MiB that may come between.
@@ -106,6 +108,9 @@ impl Drop for Watched {
 }
 
 fn look(operations: u64) -> Option<Ended> {
+    if !operations.is_multiple_of(OPERATIONS_PER_STACK_LOOK) {
+        return None;
+    }
     if STACK_START.get().saturating_sub(stack_address()) > STACK_BYTES_MAX {
         return Some(Ended::Stack);
     }
