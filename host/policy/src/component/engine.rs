@@ -22,6 +22,9 @@ const INTERPRETER_STACK_BYTES: usize = 1 << 20;
 const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 /// Largest memory of any policy, whatever the operator's ceiling: a slot of the pool has this size.
 const MEMORY_BYTES_MAX: usize = 4 << 30;
+/// Slots that keep the pages of the version that ran in them last. Enough for what is live, shadowed and replayed; each
+/// version ever loaded would otherwise keep its own.
+const WARM_SLOTS_MAX: u32 = 16;
 const TICK: Duration = Duration::from_millis(1);
 /// Ticks without a decision after which the ticker sleeps.
 const IDLE_TICKS: u32 = 1_000;
@@ -92,6 +95,7 @@ fn pool() -> PoolingAllocationConfig {
         .max_memories_per_component(MEMORIES_MAX)
         .max_tables_per_component(TABLES_MAX)
         .table_elements(TABLE_ELEMENTS_MAX)
+        .max_unused_warm_slots(WARM_SLOTS_MAX)
         .max_memory_size(MEMORY_BYTES_MAX)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(KEEP_RESIDENT_BYTES)

@@ -80,7 +80,7 @@ impl Guest {
 }
 
 /// Gives a core module the types of the contract's retry world.
-pub(super) fn component_of(core: &[u8]) -> Result<Vec<u8>> {
+fn component_of(core: &[u8]) -> Result<Vec<u8>> {
     let mut resolve = wit_parser::Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/policy-0.1.0");
     let (package, _) = resolve.push_dir(wit)?;

@@ -74,7 +74,7 @@ impl Rig {
 
     /// Makes what is large; from then on the growth of resident memory counts.
     pub fn prepare(&mut self) -> Result<()> {
-        compiling::make_large_guest(self)?;
+        compiling::make_large_guests(self)?;
         // SAFETY: gives free memory back to the system; safe at any time.
         unsafe {
             libc::malloc_trim(0);

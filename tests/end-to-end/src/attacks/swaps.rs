@@ -10,8 +10,8 @@ use pointsman_model::decision::{Link, RetryVerdict, Verdict};
 use pointsman_model::policy::{FaultClass, PolicyDescription, PolicyLimits};
 use pointsman_policy::{Engines, ProblemCode};
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 pub(super) fn play(rig: &Rig, table: &mut Table) {
     table.case(
@@ -112,6 +112,7 @@ fn two_faced(rig: &Rig) -> Result<Seen> {
 }
 
 const CALLS: usize = 64;
+const SECOND_CALLS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Answers `retry(number)` after some millions of instructions.
 fn slow_guest(number: u32) -> Guest {
@@ -130,54 +131,61 @@ fn swap_in_flight(rig: &Rig) -> Result<Seen> {
     let after = library.check(source("after.wasm", slow_guest(2).component()?), PolicyLimits::default())?;
     let after_description = after.description.clone();
     let began = Instant::now();
-    let (started, finished) = (Barrier::new(CALLS + 1), AtomicUsize::new(0));
-    let (in_flight, wrong) = std::thread::scope(|scope| {
+    let (second_calls, swapped) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (mut in_flight, mut old, mut wrong) = (0, 0, Vec::new());
+    std::thread::scope(|scope| {
         let calls: Vec<_> = (0..CALLS)
             .map(|_| {
                 scope.spawn(|| {
                     let mut engines = Engines::new(library.clone());
-                    started.wait();
-                    let mut old = 0;
-                    let mut wrong = Vec::new();
-                    // Until the version is gone: then the next is asked, as the coordinator does.
+                    let (mut in_flight, mut old, mut wrong) = (0, 0, Vec::new());
+                    // Ends when the version is gone: then the next is asked, as the coordinator does.
                     loop {
+                        if old == 1 {
+                            second_calls.fetch_add(1, Ordering::SeqCst);
+                        }
+                        let before_swap = !swapped.load(Ordering::SeqCst);
                         match engines.ask(&before.policy, &question(&before)) {
-                            Ok(answer) if answer.verdict == Verdict::Retry(RetryVerdict::Retry(1)) => old += 1,
+                            Ok(answer) if answer.verdict == Verdict::Retry(RetryVerdict::Retry(1)) => {
+                                old += 1;
+                                in_flight += usize::from(before_swap && swapped.load(Ordering::SeqCst));
+                            }
                             Err(fault) if fault.class == FaultClass::HostFault && fault.detail.contains("not loaded") => break,
-                            // On two cores, 64 busy threads: a deadline counts the policy's own time only.
-                            other => wrong.push(format!("{other:?}")),
+                            other => {
+                                wrong.push(format!("{other:?}"));
+                                break;
+                            }
                         }
                     }
-                    finished.fetch_add(1, Ordering::SeqCst);
                     match engines.ask(&after_description.policy, &question(&after_description)) {
                         Ok(answer) if answer.verdict == Verdict::Retry(RetryVerdict::Retry(2)) => {}
                         other => wrong.push(format!("{other:?}")),
                     }
-                    (old, wrong)
+                    (in_flight, old, wrong)
                 })
             })
             .collect();
-        started.wait();
+        // Each is in its second call, or has failed: that is seen below.
+        while second_calls.load(Ordering::SeqCst) < CALLS && began.elapsed() < SECOND_CALLS_WITHIN {
+            std::thread::yield_now();
+        }
         library.install(after);
         library.remove(&before.policy.digest);
-        let in_flight = CALLS - finished.load(Ordering::SeqCst);
-        let mut wrong = Vec::new();
-        let mut old = 0;
+        swapped.store(true, Ordering::SeqCst);
         for call in calls {
             match call.join() {
-                Ok((answers, problems)) => {
+                Ok((late, answers, problems)) => {
+                    in_flight += late;
                     old += answers;
                     wrong.extend(problems);
                 }
                 Err(_) => wrong.push("a panic".to_string()),
             }
         }
-        ((in_flight, old), wrong)
     });
     library.remove(&after_description.policy.digest);
-    let (in_flight, old) = in_flight;
     ensure!(wrong.is_empty(), "{} of {CALLS}: {}", wrong.len(), wrong[0]);
-    ensure!(in_flight > 0, "no call was in flight");
+    ensure!(in_flight >= CALLS * 3 / 4, "only {in_flight} calls were in flight");
     rig.unharmed()?;
     Ok(seen(
         format!("{in_flight} in flight at the swap; {old} answered by the old, {CALLS} by the new, none mixed"),
