@@ -106,6 +106,16 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
       story.answered += 1;
       return json(200, { id: 'cmpl-1', object: 'text_completion', model: story.active?.tag ?? 'none', choices: [{ text: ' stormy night; the rain fell in torrents, except at occasional', index: 0, finish_reason: 'length' }] });
     }
+    const answer = story.desk.answer(request.method, url.pathname, url.searchParams, body);
+    if (answer?.problem) return problem(answer.status, ...answer.problem);
+    if (answer?.bytes !== undefined) {
+      response.writeHead(200, { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' });
+      return response.end(answer.bytes);
+    }
+    if (answer) {
+      publish();
+      return json(answer.status, answer.body);
+    }
     if (route === 'POST /mock/swap') story.swap(body.kind ?? 'retry', body.version ?? '2.0.0', 'swapped by a test');
     else if (route === 'POST /mock/refuse') story.refuse(body.kind ?? 'retry');
     else if (route === 'POST /mock/drop') sockets.clients.forEach((socket) => socket.terminate());

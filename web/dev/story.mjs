@@ -3,6 +3,8 @@
  * same story. Nothing here is used by the product; the dashboard is developed and tested against it.
  */
 
+import { Desk, NO_TRIALS } from './policies.mjs';
+
 const HOSTS = ['novel', 'speeches', 'recipes', 'minutes', 'ledger', 'weather'];
 const KINDS = ['source-selection', 'retry', 'promotion-gate', 'curriculum'];
 const WINDOW = 8;
@@ -62,7 +64,9 @@ export class Story {
       faults: 0,
       previous: null,
       problem: null,
+      ...structuredClone(NO_TRIALS),
     }));
+    this.desk = new Desk(this, () => hex(this.random));
     if (scene === 'busy') {
       this.queue('Letters, volume 2', 'novel', 'cli');
       this.queue('Harvest minutes 1911', 'minutes', 'ui');
@@ -70,6 +74,7 @@ export class Story {
       for (let n = 0; n < 3000; n++) this.tick();
       this.swap('retry', '1.1.0', 'longer pauses for infra faults');
       this.refuse('retry');
+      this.desk.trials();
       this.samples = [];
     }
   }
@@ -78,6 +83,7 @@ export class Story {
 
   tick() {
     this.at += this.tickMs;
+    this.desk.tick();
     const running = this.jobs.find((job) => job.status_slug === 'running' || job.status_slug === 'warming');
     if (running) this.train(running);
     else if (this.training.enabled) this.pick();
@@ -324,18 +330,22 @@ export class Story {
     return true;
   }
 
-  swap(kind, version, reason, actor = 'cli') {
+  swap(kind, version, reason, actor = 'cli', change = {}, settings = undefined, rolledBack = false) {
     const at = this.policies.findIndex((one) => one.kind === kind);
     const old = this.policies[at];
     this.seq += 1;
     this.swaps += 1;
-    this.policies[at] = { ...old, generation: old.generation + 1, version, digest: hex(this.random), previous: `${old.name}@${old.version}`, since: this.at, since_seq: this.seq, actor, reason, decisions: 0, faults: 0, problem: null };
+    const last = this.decisions[0]?.id ?? null;
+    this.policies[at] = { ...old, generation: old.generation + 1, version, digest: hex(this.random), previous: `${old.name}@${old.version}`, since: this.at, since_seq: this.seq, since_decision: last, actor, reason, decisions: 0, faults: 0, problem: null, confirm_by: null, set: null, ...change };
+    this.desk.activated(this.policies[at], rolledBack, settings);
   }
 
   rollBack(kind, reason) {
     const policy = this.policies.find((one) => one.kind === kind);
     if (!policy?.previous) return false;
-    this.swap(kind, policy.previous.split('@')[1], reason, 'web');
+    const before = this.desk.find(policy.previous);
+    const { name, version, digest, engine, settings } = before;
+    this.swap(kind, version, reason, 'web', { name, digest, engine }, settings, true);
     return true;
   }
 
@@ -387,6 +397,7 @@ export class Story {
       candidate: this.candidate && { tag: this.candidate.tag, baseline: this.candidate.baseline, stage: this.candidate.stage, stage_label: this.candidate.stage_label, since: this.candidate.since, looks: this.candidate.looks, pairs: this.candidate.pairs, pairs_cap: PAIRS_CAP, baseline_mean: round(mean(this.active.hosts.map((one) => one.bits))), candidate_mean: this.candidate.hosts.length ? round(mean(this.candidate.hosts.map((one) => one.candidate))) : null, hosts: this.candidate.hosts, latest_reason: this.candidate.latest_reason, latest_decision: this.candidate.latest_decision },
       last_apply: this.lastApply,
       policies: this.policies,
+      swaps: this.desk.told(),
       jobs: this.jobs.slice(0, 30).map(({ cancelled: _, ...job }) => job),
       decisions: this.decisions.slice(0, 50),
       next_action: this.nextAction(running),

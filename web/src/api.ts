@@ -16,6 +16,19 @@ export function write<T>(path: string, body: unknown): Promise<Result<T>> {
   });
 }
 
+/** A file of the host as its bytes. */
+export async function readBytes(path: string): Promise<Result<Uint8Array>> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: 'same-origin', cache: 'no-store' });
+    if (response.ok) return { ok: true, value: new Uint8Array(await response.arrayBuffer()) };
+  } catch {
+    return { ok: false, problem: UNREACHABLE };
+  }
+  const text = await response.text().catch(() => '');
+  return { ok: false, problem: problemOf(parsed(text), response.status, text) };
+}
+
 async function request<T>(path: string, init: RequestInit, onHeaders?: (headers: Headers) => void): Promise<Result<T>> {
   let response: Response;
   try {

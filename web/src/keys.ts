@@ -6,6 +6,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: 'g o', what: 'Overview' },
   { keys: 'g j', what: 'Jobs' },
   { keys: 'g d', what: 'Decisions' },
+  { keys: 'g p', what: 'Policies' },
   { keys: '/', what: 'Search jobs' },
   { keys: 't', what: 'Theme: system, light, dark' },
   { keys: '?', what: 'This help' },
@@ -39,7 +40,7 @@ export function keyHandler(actions: Actions, now: () => number): (event: Keyboar
   };
 }
 
-const PLACES: Record<string, string> = { o: '#/', j: '#/jobs', d: '#/decisions' };
+const PLACES: Record<string, string> = { o: '#/', j: '#/jobs', d: '#/decisions', p: '#/policies' };
 
 function typing(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest('input, textarea, select, [contenteditable], dialog') !== null;

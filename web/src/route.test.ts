@@ -9,6 +9,10 @@ const routes: [string, Route][] = [
   ['#/decisions', { page: 'decisions', kind: '' }],
   ['#/decisions?kind=retry', { page: 'decisions', kind: 'retry' }],
   ['#/decisions/7', { page: 'decision', id: 7 }],
+  ['#/policies', { page: 'policies' }],
+  ['#/policies/source-selection', { page: 'policy', kind: 'source-selection' }],
+  ['#/policies/versions/0123abcd', { page: 'version', digest: '0123abcd' }],
+  ['#/policies/diff?a=0123abcd&b=4567cdef', { page: 'diff', a: '0123abcd', b: '4567cdef' }],
 ];
 
 test.each(routes)('%s there and back', (address, route) => {
@@ -16,7 +20,7 @@ test.each(routes)('%s there and back', (address, route) => {
   expect(href(route)).toBe(address);
 });
 
-test.each(['#/jobs/x', '#/jobs/1/2', '#/nothing', '#/jobs/-1', '#/decisions/1e3'])('%s is missing', (address) => {
+test.each(['#/jobs/x', '#/jobs/1/2', '#/nothing', '#/jobs/-1', '#/decisions/1e3', '#/policies/versions', '#/policies/versions/xyz', '#/policies/retry/1', '#/policies/diff?a=0123abcd'])('%s is missing', (address) => {
   expect(parseRoute(address).page).toBe('missing');
 });
 

@@ -6,6 +6,10 @@ export type Route =
   | { page: 'job'; id: number }
   | { page: 'decisions'; kind: string }
   | { page: 'decision'; id: number }
+  | { page: 'policies' }
+  | { page: 'policy'; kind: string }
+  | { page: 'version'; digest: string }
+  | { page: 'diff'; a: string; b: string }
   | { page: 'missing'; path: string };
 
 export function parseRoute(hash: string): Route {
@@ -16,12 +20,28 @@ export function parseRoute(hash: string): Route {
   if (parts.length === 0) return { page: 'overview' };
   if (parts.length === 1 && first === 'jobs') return { page: 'jobs', status: params.get('status') ?? '', search: params.get('q') ?? '' };
   if (parts.length === 1 && first === 'decisions') return { page: 'decisions', kind: params.get('kind') ?? '' };
+  if (first === 'policies') return parsePolicies(parts.slice(1), params) ?? { page: 'missing', path };
   if (parts.length === 2 && second !== undefined && /^[0-9]{1,15}$/.test(second)) {
     if (first === 'jobs') return { page: 'job', id: Number(second) };
     if (first === 'decisions') return { page: 'decision', id: Number(second) };
   }
   return { page: 'missing', path };
 }
+
+function parsePolicies([first, second, ...more]: string[], params: URLSearchParams): Route | null {
+  if (more.length > 0) return null;
+  if (first === undefined) return { page: 'policies' };
+  if (first === 'versions') return second !== undefined && DIGEST.test(second) ? { page: 'version', digest: second } : null;
+  if (second !== undefined) return null;
+  if (first === 'diff') {
+    const [a, b] = [params.get('a') ?? '', params.get('b') ?? ''];
+    return DIGEST.test(a) && DIGEST.test(b) ? { page: 'diff', a, b } : null;
+  }
+  return /^[a-z-]{1,40}$/.test(first) ? { page: 'policy', kind: first } : null;
+}
+
+/** A digest of a version, or enough of its beginning. */
+const DIGEST = /^[0-9a-f]{6,64}$/;
 
 export function href(route: Route): string {
   switch (route.page) {
@@ -35,6 +55,14 @@ export function href(route: Route): string {
       return '#/decisions' + query({ kind: route.kind });
     case 'decision':
       return `#/decisions/${route.id}`;
+    case 'policies':
+      return '#/policies';
+    case 'policy':
+      return `#/policies/${route.kind}`;
+    case 'version':
+      return `#/policies/versions/${route.digest}`;
+    case 'diff':
+      return '#/policies/diff' + query({ a: route.a, b: route.b });
     case 'missing':
       return '#' + route.path;
   }

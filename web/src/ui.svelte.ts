@@ -19,7 +19,18 @@ export type Question = {
   confirm: string;
   danger: boolean;
   suggestion: string;
+  /** Further things to choose, beside the reason. */
+  choices?: Choice[];
 };
+
+export type Choice = {
+  name: string;
+  label: string;
+  /** The first one is chosen unless the person chooses another. */
+  options: { value: string; label: string }[];
+};
+
+export type Answer = { reason: string; chosen: Record<string, string> };
 
 const TOAST_MS = 7_000;
 
@@ -29,7 +40,7 @@ class Ui {
   helpOpen = $state(false);
   /** The search field takes the focus as soon as it is there. */
   searchWanted = $state(false);
-  #answer: ((reason: string | null) => void) | null = null;
+  #answer: ((answer: Answer | null) => void) | null = null;
   #nextToast = 1;
 
   toast(toast: Partial<Toast> & { text: string }): void {
@@ -48,7 +59,12 @@ class Ui {
   }
 
   /** Asks why. None means that the person thought better of it. */
-  ask(question: Question): Promise<string | null> {
+  async ask(question: Question): Promise<string | null> {
+    return (await this.askMore(question))?.reason ?? null;
+  }
+
+  /** Asks why, and for what else there is to choose. */
+  askMore(question: Question): Promise<Answer | null> {
     this.#answer?.(null);
     this.question = question;
     return new Promise((resolve) => {
@@ -56,9 +72,9 @@ class Ui {
     });
   }
 
-  answer(reason: string | null): void {
+  answer(answer: Answer | null): void {
     this.question = null;
-    this.#answer?.(reason);
+    this.#answer?.(answer);
     this.#answer = null;
   }
 }
@@ -73,7 +89,7 @@ export function problemText(problem: Problem): string {
 }
 
 /** Does it and says how it went. Answers whether it went well. */
-async function act(doing: Promise<Result<unknown>>, done: Partial<Toast> & { text: string }): Promise<boolean> {
+export async function act(doing: Promise<Result<unknown>>, done: Partial<Toast> & { text: string }): Promise<boolean> {
   const result = await doing;
   if (result.ok) ui.toast(done);
   else ui.fail(result.problem);
@@ -98,16 +114,19 @@ export function stopTraining(reason = FROM_HERE): Promise<boolean> {
   });
 }
 
-export async function rollBackPolicy(kind: string, current: string, previous: string): Promise<boolean> {
-  const reason = await ui.ask({
+/** `together` are the other kinds that came into service with this one, by name. */
+export async function rollBackPolicy(kind: string, current: string, previous: string, together: string[] = []): Promise<boolean> {
+  const answer = await ui.askMore({
     title: `Roll back to ${previous}?`,
     text: `${previous} answers from the next decision on, with the state it had. ${current} stays on record and can be activated again.`,
     confirm: 'Roll back',
     danger: true,
     suggestion: '',
+    choices: together.length === 0 ? [] : [{ name: 'whole_set', label: 'They came into service together', options: [{ value: '', label: 'This kind alone' }, { value: 'yes', label: `Also ${together.join(', ')}` }] }],
   });
-  if (reason === null) return false;
-  return act(write(`/api/v1/policies/${encodeURIComponent(kind)}/rollback`, { reason }), { text: `Rolled back to ${previous}` });
+  if (answer === null) return false;
+  const whole = answer.chosen['whole_set'] === 'yes' ? { whole_set: true } : {};
+  return act(write(`/api/v1/policies/${encodeURIComponent(kind)}/rollback`, { reason: answer.reason, ...whole }), { text: `Rolled back to ${previous}` });
 }
 
 export async function rollBackModel(current: string, previous: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** Data for tests, made by the state it is in. */
 
-import type { CandidateCard, Dashboard, DecisionRow, JobRow, ModelCard, PolicyCard } from '../wire';
+import type { Activation, CandidateCard, Dashboard, DecisionRow, JobRow, ModelCard, PolicyCard, PolicySetting, ShadowCard, Swap, SwapPart, SwapStage, VersionRow } from '../wire';
 
 const AT = 1_800_000_000_000;
 
@@ -117,6 +117,101 @@ export const policyFactory = {
     problem: null,
     ...change,
   }),
+};
+
+export const stageFactory = {
+  waiting: (slug: string, change: Partial<SwapStage> = {}): SwapStage => ({ slug, label: slug, status: 'waiting', ms: null, detail: '', done: null, total: null, ...change }),
+  passed: (slug: string, ms: number): SwapStage => stageFactory.waiting(slug, { status: 'passed', ms }),
+  running: (slug: string, change: Partial<SwapStage> = {}): SwapStage => stageFactory.waiting(slug, { status: 'running', ...change }),
+};
+
+const part = (change: Partial<SwapPart>): SwapPart => ({ file: 'retry.rhai', kind: null, policy: null, digest: null, generation: null, stages: [], replay: null, signed_by: null, ...change });
+
+export const swapFactory = {
+  running: (id: number, parts: Partial<SwapPart>[] = [{}]): Swap => ({
+    id,
+    actor: 'web',
+    reason: '',
+    status: 'running',
+    started_at: AT,
+    finished_at: null,
+    parts: parts.map(part),
+    seq: null,
+    confirm_by: null,
+    problem: null,
+  }),
+  active: (id: number, parts: Partial<SwapPart>[] = [{ kind: 'retry', policy: 'backoff@1.1.0', generation: 2 }]): Swap => ({ ...swapFactory.running(id, parts), status: 'active', finished_at: AT + 800, seq: 9 }),
+  failed: (id: number, kind: string | null): Swap => ({
+    ...swapFactory.running(id, [{ kind }]),
+    status: 'failed',
+    finished_at: AT + 20,
+    problem: { code: 'PM2104', stage: 'compile', file: 'retry.rhai', line: 12, column: 9, message: 'no such field', fix: 'rename it' },
+  }),
+};
+
+export const shadowFactory = {
+  watching: (agreed: number, disagreed: number): ShadowCard => ({
+    kind: 'retry',
+    name: 'backoff',
+    version: '1.1.0',
+    digest: '12'.repeat(32),
+    engine: 'rhai',
+    file: 'retry.rhai',
+    actor: 'web',
+    since: AT,
+    asked: agreed + disagreed,
+    agreed,
+    disagreed,
+    faults: 0,
+    dropped: 0,
+    classes: [],
+    disagreements: [],
+  }),
+};
+
+export const activationFactory = {
+  of: (generation: number, policy: string, digest: string, change: Partial<Activation> = {}): Activation => ({
+    seq: generation,
+    at: AT,
+    kind: 'retry',
+    generation,
+    policy,
+    digest,
+    engine: 'rhai',
+    previous: null,
+    actor: 'web',
+    reason: '',
+    rolled_back: false,
+    set: null,
+    confirm_by: null,
+    confirmed_at: null,
+    report: null,
+    ...change,
+  }),
+};
+
+export const versionFactory = {
+  kept: (digest: string, first_seen: number, change: Partial<VersionRow> = {}): VersionRow => ({
+    name: 'backoff',
+    version: '1.0.0',
+    kind: 'retry',
+    engine: 'rhai',
+    digest,
+    code_digest: null,
+    code_bytes: 100,
+    first_seen,
+    last_active_at: null,
+    active: false,
+    decisions: 0,
+    signed_by: null,
+    ...change,
+  }),
+};
+
+export const settingFactory = {
+  number: (name: string, value: number, change: Partial<PolicySetting> = {}): PolicySetting => ({ name, help: '', value, default: value, minimum: null, maximum: null, ...change }),
+  flag: (name: string, value: boolean): PolicySetting => ({ name, help: '', value, default: value, minimum: null, maximum: null }),
+  text: (name: string, value: string): PolicySetting => ({ name, help: '', value, default: value, minimum: null, maximum: null }),
 };
 
 export function dashboardAt(seq: number, change: Partial<Dashboard> = {}): Dashboard {
