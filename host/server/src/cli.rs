@@ -122,6 +122,8 @@ pub struct UpOptions {
     /// A small set of sources and quick settings: the whole loop in about two minutes.
     #[arg(long)]
     pub demo: bool,
+    #[command(flatten)]
+    pub ceilings: policy::Ceilings,
 }
 
 #[derive(Subcommand, Debug)]
@@ -160,13 +162,8 @@ struct Jobs {
 enum Policy {
     /// What is active for each kind.
     List,
-    /// Check a file. Needs no running host.
-    Check {
-        file: PathBuf,
-        /// JSON file with settings; default: NAME.settings.json beside the file, where there is one.
-        #[arg(long)]
-        settings: Option<PathBuf>,
-    },
+    #[command(flatten)]
+    Author(policy::Author),
     /// Make a file the active version of its kind.
     Activate {
         file: PathBuf,
@@ -279,7 +276,7 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
             &format!("run {id} is being ended"),
         )),
         Command::Policy(Policy::List) => done(policy::list(&client, json)),
-        Command::Policy(Policy::Check { file, settings }) => policy::check(json, &file, settings.as_deref()),
+        Command::Policy(Policy::Author(author)) => policy::author(json, author),
         Command::Policy(Policy::Activate { file, settings, reason }) => {
             policy::activate(&client, json, &file, settings.as_deref(), &reason)
         }

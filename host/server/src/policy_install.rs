@@ -25,6 +25,8 @@ pub struct Installer {
     library: Library,
     inbox: Inbox,
     readers: Arc<Readers>,
+    /// What a policy may use at most per decision.
+    ceilings: PolicyLimits,
     /// One check at a time: compiling takes a core and much memory.
     checking: Mutex<()>,
     /// Versions that are loaded. Locked from install to activation, so that nothing is swept between.
@@ -40,11 +42,12 @@ pub struct NotLoaded {
 }
 
 impl Installer {
-    pub fn new(library: Library, inbox: Inbox, readers: Arc<Readers>) -> Installer {
+    pub fn new(library: Library, inbox: Inbox, readers: Arc<Readers>, ceilings: PolicyLimits) -> Installer {
         Installer {
             library,
             inbox,
             readers,
+            ceilings,
             checking: Mutex::default(),
             loaded: Mutex::default(),
         }
@@ -53,12 +56,12 @@ impl Installer {
     /// Takes an offer through every stage; nothing live is touched.
     pub fn check(&self, offer: &Offer) -> Result<Checked, wire::PolicyProblem> {
         let _one_at_a_time = lock(&self.checking);
-        check(&self.library, offer)
+        check(&self.library, offer, self.ceilings)
     }
 
     /// The same without a host, for the command line.
-    pub fn check_offline(offer: &Offer) -> Result<Checked, wire::PolicyProblem> {
-        check(&Library::new(), offer)
+    pub fn check_offline(library: &Library, offer: &Offer, ceilings: PolicyLimits) -> Result<Checked, wire::PolicyProblem> {
+        check(library, offer, ceilings)
     }
 
     /// Makes a checked version the active one of its kind.
@@ -166,7 +169,7 @@ impl Installer {
     }
 }
 
-fn check(library: &Library, offer: &Offer) -> Result<Checked, wire::PolicyProblem> {
+fn check(library: &Library, offer: &Offer, ceilings: PolicyLimits) -> Result<Checked, wire::PolicyProblem> {
     let Offer { file, code, settings } = offer.clone();
     library
         .check(
@@ -175,7 +178,7 @@ fn check(library: &Library, offer: &Offer) -> Result<Checked, wire::PolicyProble
                 bytes: code,
                 settings,
             },
-            PolicyLimits::default(),
+            ceilings,
         )
         .map_err(wire_problem)
 }

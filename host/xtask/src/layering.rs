@@ -5,10 +5,11 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Each crate with the crates of ours that it may use. A crate that is not here may not exist: say first where it stands.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("pointsman-model", &[]),
     ("pointsman-coordinator", &["pointsman-model"]),
     ("pointsman-policy", &["pointsman-coordinator", "pointsman-model"]),
+    ("pointsman-authoring", &["pointsman-coordinator", "pointsman-model"]),
     ("pointsman-journal", &["pointsman-model"]),
     ("pointsman-trainer", &["pointsman-model"]),
     ("pointsman-runner", &["pointsman-trainer", "pointsman-model"]),
@@ -16,6 +17,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     (
         "pointsman",
         &[
+            "pointsman-authoring",
             "pointsman-sim",
             "pointsman-policy",
             "pointsman-runner",
@@ -25,7 +27,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "pointsman-model",
         ],
     ),
-    ("xtask", &[]),
+    ("xtask", &["pointsman-authoring"]),
     // Judges the program from outside: reads its journal and models, starts it as a process, links none of it.
     (
         "pointsman-end-to-end",
