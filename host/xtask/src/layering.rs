@@ -36,13 +36,14 @@ const ARROWS: [(&str, &[&str]); 11] = [
 ];
 
 /// The same for guests. They live behind the sandbox, so that only the purity check may see the host's crates.
-const GUEST_ARROWS: [(&str, &[&str]); 6] = [
+const GUEST_ARROWS: [(&str, &[&str]); 7] = [
     ("pointsman-policy-sdk", &[]),
     ("host-diverse", &["pointsman-policy-sdk"]),
     ("retry-backoff", &["pointsman-policy-sdk"]),
     ("eprocess-gate", &["pointsman-policy-sdk"]),
     ("hostile", &["pointsman-policy-sdk"]),
     ("core-purity", &["pointsman-coordinator", "pointsman-model"]),
+    ("c-bindings", &[]),
 ];
 
 pub(crate) fn check(root: &Path) -> Result<()> {

@@ -19,7 +19,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const SHOW_AFTER: Duration = Duration::from_millis(300);
 
 #[derive(Subcommand, Debug)]
-pub enum Author {
+pub(crate) enum Author {
     /// Begin a policy: a folder that builds, passes its own test and can be activated.
     New {
         name: String,

@@ -26,8 +26,7 @@ pub(super) fn inspect(json: bool, file: &Path, quick: bool, ceilings: offline::C
     }
     let told = match quick {
         true => None,
-        // By its defaults: settings beside the file are the operator's, not the file's.
-        false => Some(offline::load(file, Some(Path::new("/dev/null")), ceilings)?),
+        false => Some(offline::load_plain(file, bytes.clone(), ceilings)?),
     };
     let (description, problem) = match &told {
         Some(Ok((checked, _))) => (Some(&checked.description), None),

@@ -2,13 +2,16 @@
 
 use super::{read_offer, author::kilobytes};
 use crate::cli::exit::Exit;
-use crate::policy_install::Installer;
+use crate::policy_install::{Installer, Offer};
 use crate::wire::PolicyProblem;
 use clap::Args;
 use pointsman_authoring::{Project, Tools};
 use pointsman_model::policy::PolicyLimits;
 use pointsman_policy::{Checked, Library};
 use std::path::{Path, PathBuf};
+
+/// A policy that passed with the library that holds it, or why it was refused; the outer error is about reading it.
+pub(super) type Loaded = Result<Result<(Checked, Library), PolicyProblem>, Exit>;
 
 /// A component larger than this takes long enough to compile that a word is due.
 const LARGE_BYTES: usize = 2_000_000;
@@ -71,8 +74,21 @@ fn library() -> Library {
 }
 
 /// Takes a file through every stage; the library holds it when it passed.
-pub(super) fn load(file: &Path, settings: Option<&Path>, ceilings: Ceilings) -> Result<Result<(Checked, Library), PolicyProblem>, Exit> {
-    let offer = read_offer(file, settings)?;
+pub(super) fn load(file: &Path, settings: Option<&Path>, ceilings: Ceilings) -> Loaded {
+    load_offer(read_offer(file, settings)?, ceilings)
+}
+
+/// The same by its own defaults: settings beside the file are the operator's, not the file's.
+pub(super) fn load_plain(file: &Path, bytes: Vec<u8>, ceilings: Ceilings) -> Loaded {
+    let offer = Offer {
+        file: file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        code: bytes,
+        settings: Vec::new(),
+    };
+    load_offer(offer, ceilings)
+}
+
+fn load_offer(offer: Offer, ceilings: Ceilings) -> Loaded {
     if offer.code.len() > LARGE_BYTES {
         eprintln!("compiling {} of a language's engine: up to a minute, once", kilobytes(offer.code.len() as u64));
     }
