@@ -89,7 +89,10 @@ pub fn read_cases(path: &Path) -> Result<Vec<Case>, CaseError> {
     }
     let mut cases = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file).map_err(|source| CaseError::Read { path: file.clone(), source })?;
+        let text = fs::read_to_string(&file).map_err(|source| CaseError::Read {
+            path: file.clone(),
+            source,
+        })?;
         cases.extend(parse(&file, &text)?);
     }
     if cases.is_empty() {
@@ -110,8 +113,8 @@ fn parse(file: &Path, text: &str) -> Result<Vec<Case>, CaseError> {
     };
     let mut cases: Vec<Case> = Vec::new();
     for (at, value) in values.into_iter().enumerate() {
-        let case: Case =
-            serde_path_to_error::deserialize(value).map_err(|error| refuse(format!("case {}: {}: {}", at + 1, error.path(), error.inner())))?;
+        let case: Case = serde_path_to_error::deserialize(value)
+            .map_err(|error| refuse(format!("case {}: {}: {}", at + 1, error.path(), error.inner())))?;
         if case.expect.verdict.is_some() == case.expect.fault.is_some() {
             return Err(refuse(format!("case '{}': expect either a verdict or a fault", case.name)));
         }
@@ -160,7 +163,9 @@ pub fn run_case(case: &Case, plain: &Context, description: &PolicyDescription, p
             outcome.cost = fault.cost;
             outcome.fault = Some(fault.class.slug().to_string());
             if case.expect.fault != Some(fault.class) {
-                outcome.problems.push(format!("it failed ({}): {}", fault.class.slug(), fault.detail));
+                outcome
+                    .problems
+                    .push(format!("it failed ({}): {}", fault.class.slug(), fault.detail));
             }
         }
     }
@@ -193,9 +198,9 @@ fn compare(case: &Case, verdict: &Verdict, outcome: &mut CaseOutcome) {
     for wanted in reasons {
         if !codes.any(|code| code == wanted) {
             let given = outcome.reasons.join(", ");
-            outcome
-                .problems
-                .push(format!("the reason '{wanted}' is not given, or not in its place; given are: {given}"));
+            outcome.problems.push(format!(
+                "the reason '{wanted}' is not given, or not in its place; given are: {given}"
+            ));
             break;
         }
     }
@@ -218,9 +223,7 @@ fn equal(a: &Value, b: &Value) -> bool {
             _ => a == b,
         },
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| equal(a, b)))
-        }
+        (Value::Object(a), Value::Object(b)) => a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| equal(a, b))),
         (a, b) => a == b,
     }
 }
@@ -359,7 +362,9 @@ mod tests {
 
     impl Policies for Waits {
         fn ask(&mut self, _: &PolicyRef, context: &Context) -> Result<Answer, Fault> {
-            let Context::Retry(context) = context else { panic!("a retry question") };
+            let Context::Retry(context) = context else {
+                panic!("a retry question")
+            };
             if context.budget_left == 0 {
                 return Err(Fault {
                     class: FaultClass::Declined,
@@ -367,7 +372,9 @@ mod tests {
                     cost: Cost::default(),
                 });
             }
-            let SettingValue::Number(wait_ms) = context.frame.settings[0].value else { panic!("a number") };
+            let SettingValue::Number(wait_ms) = context.frame.settings[0].value else {
+                panic!("a number")
+            };
             Ok(Answer {
                 verdict: Verdict::Retry(RetryVerdict::Retry(wait_ms as u64)),
                 advice: Advice {
@@ -445,10 +452,22 @@ mod tests {
 
     #[test]
     fn a_case_passes_where_verdict_and_reasons_are_as_expected() {
-        check(json!({"name": "a", "expect": {"verdict": "retry", "reasons": ["first", "second"]}}), "");
-        check(json!({"name": "a", "expect": {"verdict": {"retry": 2000}, "reasons": ["second"]}}), "");
-        check(json!({"name": "a", "settings": {"wait_ms": 5}, "expect": {"verdict": {"retry": 5}}}), "");
-        check(json!({"name": "a", "context": {"budget_left": 0}, "expect": {"fault": "declined"}}), "");
+        check(
+            json!({"name": "a", "expect": {"verdict": "retry", "reasons": ["first", "second"]}}),
+            "",
+        );
+        check(
+            json!({"name": "a", "expect": {"verdict": {"retry": 2000}, "reasons": ["second"]}}),
+            "",
+        );
+        check(
+            json!({"name": "a", "settings": {"wait_ms": 5}, "expect": {"verdict": {"retry": 5}}}),
+            "",
+        );
+        check(
+            json!({"name": "a", "context": {"budget_left": 0}, "expect": {"fault": "declined"}}),
+            "",
+        );
     }
 
     #[test]

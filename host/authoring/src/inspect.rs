@@ -69,7 +69,11 @@ impl Inspection {
                         let import = import.map_err(malformed)?;
                         let only_a_name = matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_)));
                         let holds_types = import.name.name.starts_with("pointsman:policy/") && !import.name.name.contains("/log@");
-                        let list = if only_a_name || holds_types { &mut found.type_imports } else { &mut found.imports };
+                        let list = if only_a_name || holds_types {
+                            &mut found.type_imports
+                        } else {
+                            &mut found.imports
+                        };
                         list.push(import.name.name.to_string());
                     }
                 }
@@ -158,7 +162,10 @@ mod tests {
     fn what_is_no_component_is_told_apart() {
         assert!(matches!(Inspection::of(b"fn decide"), Err(InspectError::NotWasm)));
         assert!(matches!(Inspection::of(b"\0asm\x01\0\0\0"), Err(InspectError::CoreModule)));
-        assert!(matches!(Inspection::of(b"\0asm\x0d\0\x01\0\xff"), Err(InspectError::Malformed { .. })));
+        assert!(matches!(
+            Inspection::of(b"\0asm\x0d\0\x01\0\xff"),
+            Err(InspectError::Malformed { .. })
+        ));
         let empty = Inspection::of(b"\0asm\x0d\0\x01\0").expect("an empty component");
         assert_eq!(empty.exports_missing, EXPORTS);
     }

@@ -170,7 +170,11 @@ fn files_of(new: &NewProject) -> Vec<(String, Vec<u8>)> {
         };
         if let Some(place) = place {
             // The SDK and the contract go in byte for byte; a template's blanks are filled.
-            let bytes = if path.starts_with("templates/") { filled(bytes, new) } else { bytes.to_vec() };
+            let bytes = if path.starts_with("templates/") {
+                filled(bytes, new)
+            } else {
+                bytes.to_vec()
+            };
             files.push((place.trim_end_matches(".in").to_string(), bytes));
         }
     }

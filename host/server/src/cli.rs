@@ -123,7 +123,7 @@ pub struct UpOptions {
     #[arg(long)]
     pub demo: bool,
     #[command(flatten)]
-    pub ceilings: policy::Ceilings,
+    pub(crate) ceilings: policy::Ceilings,
 }
 
 #[derive(Subcommand, Debug)]

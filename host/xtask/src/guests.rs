@@ -1,8 +1,8 @@
 //! `plugins`: builds the guests and wraps each core module into a component.
 
 use crate::stamp;
-use pointsman_authoring::{TARGET, Toolchain};
 use anyhow::{Context, Result, bail};
+use pointsman_authoring::{TARGET, Toolchain};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;

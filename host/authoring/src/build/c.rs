@@ -87,7 +87,15 @@ fn compiler(tools: &Tools, tell: &mut dyn FnMut(Progress<'_>)) -> Result<(String
         install(
             ZIG,
             "python3",
-            &["-m", "pip", "install", "--disable-pip-version-check", "--target", &target.display().to_string(), ZIG],
+            &[
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--target",
+                &target.display().to_string(),
+                ZIG,
+            ],
             tools,
             tell,
         )?;

@@ -78,11 +78,7 @@ pub(super) fn aloud(step: &str, command: &mut Command, tell: &mut dyn FnMut(Prog
 /// A file without a name: it is gone when it is closed.
 fn scratch_file() -> std::io::Result<std::fs::File> {
     let path = std::env::temp_dir().join(format!("pointsman-build-{}-{:?}", std::process::id(), std::thread::current().id()));
-    let file = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
+    let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)
 }

@@ -20,7 +20,11 @@ pub(super) fn build(project: &Project, tell: &mut dyn FnMut(Progress<'_>)) -> Re
         // Flags meant for the machine of the author would end up in the policy.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_BUILD_TARGET");
-    run::aloud(&format!("cargo build for {TARGET} ({} toolchain)", toolchain.name()), &mut command, tell)?;
+    run::aloud(
+        &format!("cargo build for {TARGET} ({} toolchain)", toolchain.name()),
+        &mut command,
+        tell,
+    )?;
     let module = project
         .directory
         .join(target)

@@ -83,9 +83,16 @@ pub(crate) enum Author {
 
 pub(crate) fn author(json: bool, command: Author) -> Result<ExitCode, Exit> {
     match command {
-        Author::New { name, kind, lang, into } => {
-            begin(json, &into, NewProject { name, kind, language: lang }).map(|()| ExitCode::SUCCESS)
-        }
+        Author::New { name, kind, lang, into } => begin(
+            json,
+            &into,
+            NewProject {
+                name,
+                kind,
+                language: lang,
+            },
+        )
+        .map(|()| ExitCode::SUCCESS),
         Author::Build { dir, install_tools } => build_project(json, &dir, install_tools).map(|()| ExitCode::SUCCESS),
         Author::Check { file, settings, ceilings } => check::check(json, &offline::file_of(&file)?, settings.as_deref(), ceilings),
         Author::Test {
@@ -118,9 +125,17 @@ fn begin(json: bool, into: &Path, new: NewProject) -> Result<(), Exit> {
     let project = new_project(into, &new).map_err(|error| Exit::usage(error.to_string()))?;
     let directory = project.directory.display();
     if json {
-        println!("{}", json!({ "directory": project.directory, "source": project.source(), "output": project.output() }));
+        println!(
+            "{}",
+            json!({ "directory": project.directory, "source": project.source(), "output": project.output() })
+        );
     }
-    eprintln!("{directory} is a {} policy in {}: edit {}", new.kind, new.language.title(), project.source().display());
+    eprintln!(
+        "{directory} is a {} policy in {}: edit {}",
+        new.kind,
+        new.language.title(),
+        project.source().display()
+    );
     eprintln!("next: pointsman policy build {directory} && pointsman policy test {directory}");
     Ok(())
 }
@@ -189,7 +204,10 @@ fn explain(json: bool, code: Option<&str>) -> Result<ExitCode, Exit> {
         }
     };
     if json {
-        let pages: Vec<_> = wanted.iter().map(|code| json!({ "code": code.code(), "text": code.explain() })).collect();
+        let pages: Vec<_> = wanted
+            .iter()
+            .map(|code| json!({ "code": code.code(), "text": code.explain() }))
+            .collect();
         println!("{}", json!({ "codes": pages }));
     } else {
         for code in wanted {

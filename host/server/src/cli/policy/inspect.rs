@@ -42,7 +42,10 @@ pub(super) fn inspect(json: bool, file: &Path, quick: bool, ceilings: offline::C
             })
         );
     } else if let Some(description) = description {
-        println!("policy      {} ({}), digest {}", description.policy, description.kind, description.policy.digest);
+        println!(
+            "policy      {} ({}), digest {}",
+            description.policy, description.kind, description.policy.digest
+        );
         println!("summary     {}", printable(&description.summary));
         for spec in &description.settings_schema {
             let bounds = match (spec.minimum, spec.maximum) {
@@ -51,7 +54,12 @@ pub(super) fn inspect(json: bool, file: &Path, quick: bool, ceilings: offline::C
                 (None, Some(maximum)) => format!(" [to {maximum}]"),
                 (None, None) => String::new(),
             };
-            println!("setting     {} = {}{bounds}: {}", spec.name, plain(&spec.default), printable(&spec.help));
+            println!(
+                "setting     {} = {}{bounds}: {}",
+                spec.name,
+                plain(&spec.default),
+                printable(&spec.help)
+            );
         }
         let limits = description.limits;
         println!(
@@ -70,10 +78,17 @@ pub(super) fn inspect(json: bool, file: &Path, quick: bool, ceilings: offline::C
 }
 
 fn print_bytes(file: &Path, bytes: &[u8], inspection: Option<&Inspection>, code_digest: Digest) {
-    println!("file        {}, {}", printable(&file.display().to_string()), kilobytes(bytes.len() as u64));
+    println!(
+        "file        {}, {}",
+        printable(&file.display().to_string()),
+        kilobytes(bytes.len() as u64)
+    );
     println!("code        {code_digest}");
     let Some(inspection) = inspection else {
-        println!("engine      Rhai script of {} lines", String::from_utf8_lossy(bytes).lines().count());
+        println!(
+            "engine      Rhai script of {} lines",
+            String::from_utf8_lossy(bytes).lines().count()
+        );
         return;
     };
     let Inspection {

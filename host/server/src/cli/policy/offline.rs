@@ -1,6 +1,6 @@
 //! Policies without a host: the same stages and engines, in this process.
 
-use super::{read_offer, author::kilobytes};
+use super::{author::kilobytes, read_offer};
 use crate::cli::exit::Exit;
 use crate::policy_install::{Installer, Offer};
 use crate::wire::PolicyProblem;
@@ -90,7 +90,10 @@ pub(super) fn load_plain(file: &Path, bytes: Vec<u8>, ceilings: Ceilings) -> Loa
 
 fn load_offer(offer: Offer, ceilings: Ceilings) -> Loaded {
     if offer.code.len() > LARGE_BYTES {
-        eprintln!("compiling {} of a language's engine: up to a minute, once", kilobytes(offer.code.len() as u64));
+        eprintln!(
+            "compiling {} of a language's engine: up to a minute, once",
+            kilobytes(offer.code.len() as u64)
+        );
     }
     let library = library();
     Ok(Installer::check_offline(&library, &offer, ceilings.limits()).map(|checked| {

@@ -31,10 +31,7 @@ pub(super) fn test(
     let description = &checked.description;
     let plain = canned_context(description.kind);
     let mut engines = Engines::new(library);
-    let outcomes: Vec<CaseOutcome> = cases
-        .iter()
-        .map(|case| run_case(case, &plain, description, &mut engines))
-        .collect();
+    let outcomes: Vec<CaseOutcome> = cases.iter().map(|case| run_case(case, &plain, description, &mut engines)).collect();
     let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
     if json {
         println!(
@@ -73,7 +70,10 @@ pub(super) fn plain(file: &Path, settings: Option<&Path>, ceilings: offline::Cei
     };
     let mut context = serde_json::to_value(canned_context(checked.description.kind)).map_err(|error| Exit::failed(error.to_string()))?;
     let fields = context.as_object_mut().and_then(|map| map.values_mut().next());
-    if let Some(frame) = fields.and_then(|fields| fields.get_mut("frame")).and_then(|frame| frame.as_object_mut()) {
+    if let Some(frame) = fields
+        .and_then(|fields| fields.get_mut("frame"))
+        .and_then(|frame| frame.as_object_mut())
+    {
         // They stand beside the context in a case.
         frame.remove("settings");
         frame.remove("state");
