@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folders of the repository, and where their files stand in the table.
-const TREES: [(&str, &str); 4] = [
+const TREES: [(&str, &str); 5] = [
     ("plugins/templates", "templates"),
     ("wit/policy-0.1.0", "wit/policy-0.1.0"),
     ("plugins/sdk/src", "sdk/rust/src"),
     ("plugins/sdk/Cargo.toml", "sdk/rust/Cargo.toml"),
+    // The versions that the SDK was tested with; cargo takes out what a project does not use.
+    ("plugins/Cargo.lock", "Cargo.lock"),
 ];
 
 fn main() -> io::Result<()> {

@@ -157,7 +157,7 @@ fn files_of(new: &NewProject) -> Vec<(String, Vec<u8>)> {
             }
         } else if path.starts_with("wit/") && *language != Language::Rhai {
             Some(path.to_string())
-        } else if path.starts_with("sdk/rust/") && *language == Language::Rust {
+        } else if (path.starts_with("sdk/rust/") || *path == "Cargo.lock") && *language == Language::Rust {
             Some(path.to_string())
         } else if *path == format!("templates/cases/{kind}.json") {
             Some("cases/first.json".to_string())

@@ -125,8 +125,8 @@ fn text(path: &Path) -> Result<&str> {
 }
 
 fn pointsman(kit: &Kit, arguments: &[&str]) -> Result<Output> {
-    // What cargo compiles for one project serves the next.
-    let target = kit.repository.join("target/language-check");
+    // What cargo compiled for the shipped guests serves the projects, and the first project the next.
+    let target = kit.repository.join("plugins/target");
     Ok(Command::new(&kit.program).args(arguments).env("CARGO_TARGET_DIR", target).output()?)
 }
 

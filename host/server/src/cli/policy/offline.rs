@@ -20,7 +20,7 @@ const DEADLINE_MS_MAX: i64 = 10_000;
 
 /// What a policy may use at most per decision. A policy may ask for less.
 #[derive(Args, Clone, Copy, Debug)]
-pub struct Ceilings {
+pub(crate) struct Ceilings {
     /// Most fuel of one decision: WebAssembly instructions, roughly.
     #[arg(long, env = "POINTSMAN_FUEL_MAX", default_value_t = PolicyLimits::default().fuel, value_parser = clap::value_parser!(u64).range(100_000..=1_000_000_000_000), hide_env_values = true)]
     fuel_max: u64,
@@ -33,7 +33,7 @@ pub struct Ceilings {
 }
 
 impl Ceilings {
-    pub fn limits(self) -> PolicyLimits {
+    pub(crate) fn limits(self) -> PolicyLimits {
         let Ceilings {
             fuel_max,
             deadline_max_ms,
