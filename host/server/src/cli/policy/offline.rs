@@ -65,7 +65,10 @@ pub(super) fn file_of(path: &Path) -> Result<PathBuf, Exit> {
 }
 
 /// What an author compiled stays compiled until it changes, so that a check after a test is quick.
-fn library() -> Library {
+fn library(is_script: bool) -> Library {
+    if is_script {
+        return Library::new();
+    }
     let directory = Tools::from_env(false).directory.join("compiled");
     Library::with_cache(&directory).unwrap_or_else(|error| {
         tracing::debug!(%error, "compiled policies are not kept");
@@ -95,7 +98,7 @@ fn load_offer(offer: Offer, ceilings: Ceilings) -> Loaded {
             kilobytes(offer.code.len() as u64)
         );
     }
-    let library = library();
+    let library = library(offer.file.ends_with(".rhai"));
     Ok(Installer::check_offline(&library, &offer, ceilings.limits()).map(|checked| {
         library.install(checked.clone());
         (checked, library)
