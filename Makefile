@@ -40,7 +40,7 @@ build: setup web plugins ## Build everything
 run: build ## Build, start a host, and train: dashboard on http://127.0.0.1:8420
 	@exec "$(PROGRAM)" up --demo --data "$(or $(POINTSMAN_DATA),.pointsman)"
 
-test: build test-rust test-plugins test-web check-structure demo-check crash-check attack-check browser-check ## All tests
+test: build test-rust test-plugins test-web check-structure demo-check crash-check attack-check language-check-quick browser-check ## All tests
 	@echo "make test: all passed"
 
 test-rust:
@@ -60,7 +60,7 @@ check-structure: xtask ## Arrows between crates, purity of the core, lints of th
 	else echo "clippy is not installed here: the lints of the core are skipped"; fi
 
 checks:
-	$(BUILD) --bin pointsman --bin demo-check --bin crash-check --bin attack-check
+	$(BUILD) --bin pointsman --bin demo-check --bin crash-check --bin attack-check --bin language-check
 
 demo-check: build checks ## One run up to the first live apply, judged from outside
 	"$(TARGET)/release/demo-check"
@@ -71,8 +71,17 @@ crash-check: build checks ## 20 kill -9 at random moments, judged by the journal
 attack-check: build checks ## Hostile policies and 10,000 mutants, all contained: the table is target/attack-check.md
 	"$(TARGET)/release/attack-check"
 
+language-check: build checks ## Every language template: new, build, test, activate, a live decision
+	"$(TARGET)/release/language-check"
+
+language-check-quick: build checks
+	"$(TARGET)/release/language-check" --quick
+
 browser-check: build ## The dashboard in headless Chromium, on a running host
 	@scripts/browser-check.sh "$(PROGRAM)"
+
+swap-soak: build ## 10,000 swaps of all kinds under load, none failed, lost, doubled or mixed
+	$(CARGO) bench --workspace --bench swap_soak
 
 bench: build ## Decisions, swaps and journal beside their limits, in one run
 	$(CARGO) bench --workspace --bench decide --bench swap --bench append
@@ -80,4 +89,4 @@ bench: build ## Decisions, swaps and journal beside their limits, in one run
 clean: ## Remove what was built and the demo's data
 	rm -rf target plugins/target plugins/dist web/dist web/node_modules tests/browser/node_modules .pointsman
 
-.PHONY: help setup web xtask plugins build run test test-rust test-plugins test-web check-structure checks demo-check crash-check attack-check browser-check bench clean
+.PHONY: help setup web xtask plugins build run test test-rust test-plugins test-web check-structure checks demo-check crash-check attack-check language-check language-check-quick browser-check swap-soak bench clean

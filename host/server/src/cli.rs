@@ -137,6 +137,8 @@ pub struct UpOptions {
     /// A small set of sources and quick settings: the whole loop in about two minutes.
     #[arg(long)]
     pub demo: bool,
+    #[command(flatten)]
+    pub(crate) ceilings: policy::Ceilings,
 }
 
 #[derive(Subcommand, Debug)]
@@ -175,16 +177,8 @@ struct Jobs {
 enum Policy {
     /// What is active for each kind.
     List,
-    /// Check a file. Needs no running host.
-    Check {
-        file: PathBuf,
-        /// JSON file with settings; default: NAME.settings.json beside the file, where there is one.
-        #[arg(long)]
-        settings: Option<PathBuf>,
-        /// Check a script as one that runs natively.
-        #[arg(long)]
-        trusted: bool,
-    },
+    #[command(flatten)]
+    Author(policy::Author),
     /// What a script of a kind may name: functions with their signatures, fields of its context, parts of its answer.
     Definitions {
         #[arg(long)]
@@ -461,7 +455,7 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
             &format!("run {id} is being ended"),
         )),
         Command::Policy(Policy::List) => done(policy::list(&client, json)),
-        Command::Policy(Policy::Check { file, settings, trusted }) => policy::check(json, &file, settings.as_deref(), trusted),
+        Command::Policy(Policy::Author(author)) => policy::author(json, author),
         Command::Policy(Policy::Definitions { kind }) => done(policy::definitions(json, &kind)),
         Command::Policy(Policy::Activate(order)) => swap::activate(&client, json, order),
         Command::Policy(Policy::Confirm { kind }) => done(swap::change(&client, json, &kind, "confirm", "", "is confirmed")),

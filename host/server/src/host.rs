@@ -20,6 +20,7 @@ use anyhow::Context as _;
 use pointsman_journal::{Journal, OpenOptions};
 use pointsman_model::command::Command;
 use pointsman_model::event::Event;
+use pointsman_model::policy::PolicyLimits;
 use pointsman_model::protocol::{Phase, TrainerEvent};
 use pointsman_model::wants::Wants;
 use pointsman_policy::{Engines, Library};
@@ -56,6 +57,8 @@ pub struct HostOptions {
     pub pass_env: Vec<String>,
     /// Ask the candidate something while it is on trial, so that it is tried even where nobody asks.
     pub probes: bool,
+    /// What a policy may use at most per decision.
+    pub ceilings: PolicyLimits,
     /// At the end, replay the whole journal and compare it with the state.
     pub check_replay: bool,
     pub journal: OpenOptions,
@@ -73,6 +76,7 @@ impl HostOptions {
             exe: exe.into(),
             pass_env: Vec::new(),
             probes: true,
+            ceilings: PolicyLimits::default(),
             check_replay: false,
             journal: OpenOptions::default(),
         }
@@ -216,6 +220,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         exe,
         pass_env,
         probes,
+        ceilings,
         check_replay,
         journal,
     } = options;
@@ -262,7 +267,15 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
     };
     let shadows = Shadows::start(hub.clone(), events.subscribe())?;
     let swaps = Swaps::new(hub.clone());
-    let installer = Arc::new(Installer::new(library, inbox.clone(), readers.clone(), swaps, shadows, trust));
+    let installer = Arc::new(Installer::new(
+        library,
+        inbox.clone(),
+        readers.clone(),
+        swaps,
+        shadows,
+        trust,
+        ceilings,
+    ));
 
     // Recorded policies are loaded before anything is decided.
     for not_loaded in installer.load_recorded()? {

@@ -36,7 +36,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 /// Largest body of a request: a policy component in base64 is the largest thing that is sent.
-pub const BODY_BYTES_MAX: usize = 24 << 20;
+pub const BODY_BYTES_MAX: usize = 48 << 20;
 /// Rows of a list where the request names no number, and the most it may name.
 pub const LIST_DEFAULT: u32 = 50;
 pub const LIST_MAX: u32 = 500;

@@ -32,6 +32,8 @@ pub struct Installer {
     pub swaps: Arc<Swaps>,
     pub shadows: Arc<Shadows>,
     trust: Trust,
+    /// What a policy may use at most per decision.
+    ceilings: PolicyLimits,
     /// Versions that are loaded. Locked from install to activation, so that nothing is swept between.
     loaded: Mutex<BTreeSet<Digest>>,
 }
@@ -45,7 +47,15 @@ pub struct NotLoaded {
 }
 
 impl Installer {
-    pub fn new(library: Library, inbox: Inbox, readers: Arc<Readers>, swaps: Arc<Swaps>, shadows: Arc<Shadows>, trust: Trust) -> Installer {
+    pub fn new(
+        library: Library,
+        inbox: Inbox,
+        readers: Arc<Readers>,
+        swaps: Arc<Swaps>,
+        shadows: Arc<Shadows>,
+        trust: Trust,
+        ceilings: PolicyLimits,
+    ) -> Installer {
         Installer {
             library,
             inbox,
@@ -53,6 +63,7 @@ impl Installer {
             swaps,
             shadows,
             trust,
+            ceilings,
             loaded: Mutex::default(),
         }
     }
@@ -61,12 +72,12 @@ impl Installer {
     pub fn check(&self, offer: &Offer) -> Result<Checked, wire::PolicyProblem> {
         self.trust
             .check(&offer.file, pointsman_policy::sha256(&offer.code), offer.signature.as_deref())?;
-        check(&self.library, offer, &mut |_| {})
+        check(&self.library, offer, self.ceilings, &mut |_| {})
     }
 
     /// The same without a host, for the command line.
-    pub fn check_offline(offer: &Offer) -> Result<Checked, wire::PolicyProblem> {
-        check(&Library::with_compiler(compiler(Path::new(THIS_PROGRAM))), offer, &mut |_| {})
+    pub fn check_offline(library: &Library, offer: &Offer, ceilings: PolicyLimits) -> Result<Checked, wire::PolicyProblem> {
+        check(library, offer, ceilings, &mut |_| {})
     }
 
     /// Back to the version before, with the state that it had.
@@ -200,7 +211,12 @@ pub(crate) fn compiler(exe: &Path) -> Compiler {
     Compiler::Child(CompileChild::new(program, ["compile"]))
 }
 
-fn check(library: &Library, offer: &Offer, on_stage: &mut dyn FnMut(Stage)) -> Result<Checked, wire::PolicyProblem> {
+/// The same for a command without a host.
+pub(crate) fn own_compiler() -> Compiler {
+    compiler(Path::new(THIS_PROGRAM))
+}
+
+fn check(library: &Library, offer: &Offer, ceilings: PolicyLimits, on_stage: &mut dyn FnMut(Stage)) -> Result<Checked, wire::PolicyProblem> {
     let source = PolicySource {
         file: offer.file.clone(),
         bytes: offer.code.clone(),
@@ -208,7 +224,7 @@ fn check(library: &Library, offer: &Offer, on_stage: &mut dyn FnMut(Stage)) -> R
         trusted: offer.trusted,
     };
     library
-        .check_watched(source, PolicyLimits::default(), on_stage)
+        .check_watched(source, ceilings, on_stage)
         .map_err(wire_problem)
 }
 

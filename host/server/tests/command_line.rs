@@ -53,6 +53,8 @@ async fn json_keeps_its_shape_and_exit_codes_their_meaning() {
         (vec!["cancel", "99", "--json"], 4),
         (vec!["policy", "list", "--json"], 0),
         (vec!["policy", "check", good, "--json"], 0),
+        (vec!["policy", "explain", "PM2104", "--json"], 0),
+        (vec!["policy", "explain", "PM9999", "--json"], 4),
         (vec!["policy", "check", bad, "--json"], 3),
         (vec!["policy", "activate", bad, "--json"], 3),
         (vec!["policy", "rollback", "retry", "--json"], 5),

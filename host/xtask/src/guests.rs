@@ -1,12 +1,11 @@
 //! `plugins`: builds the guests and wraps each core module into a component.
 
 use crate::stamp;
-use crate::toolchain::{TARGET, Toolchain};
 use anyhow::{Context, Result, bail};
+use pointsman_authoring::{TARGET, Toolchain};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use wit_component::ComponentEncoder;
 
 /// What guests are made of, beside the compiler.
 const INPUTS: [&str; 8] = [
@@ -16,6 +15,7 @@ const INPUTS: [&str; 8] = [
     "host/coordinator",
     "host/script",
     "host/xtask",
+    "host/authoring/src",
     "Cargo.toml",
     "rust-toolchain.toml",
 ];
@@ -128,7 +128,7 @@ fn component_path(dist: &Path, guest: &Guest) -> PathBuf {
 /// A component of a core module that carries its component type, as `wit-bindgen` leaves it.
 fn wrap(module: &Path) -> Result<Vec<u8>> {
     let bytes = fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
-    ComponentEncoder::default().validate(true).module(&bytes)?.encode()
+    Ok(pointsman_authoring::component::wrap(&bytes)?)
 }
 
 /// Beside, then over: whoever reads meanwhile sees the old file or the new one.

@@ -5,11 +5,12 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Each crate with the crates of ours that it may use. A crate that is not here may not exist: say first where it stands.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("pointsman-model", &[]),
     ("pointsman-coordinator", &["pointsman-model"]),
     ("pointsman-script", &["pointsman-model"]),
     ("pointsman-policy", &["pointsman-script", "pointsman-coordinator", "pointsman-model"]),
+    ("pointsman-authoring", &["pointsman-coordinator", "pointsman-model"]),
     ("pointsman-journal", &["pointsman-model"]),
     ("pointsman-trainer", &["pointsman-model"]),
     ("pointsman-runner", &["pointsman-trainer", "pointsman-model"]),
@@ -17,6 +18,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     (
         "pointsman",
         &[
+            "pointsman-authoring",
             "pointsman-sim",
             "pointsman-policy",
             "pointsman-script",
@@ -27,7 +29,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "pointsman-model",
         ],
     ),
-    ("xtask", &[]),
+    ("xtask", &["pointsman-authoring"]),
     // Judges the program from outside: reads its journal and models, starts it as a process, links none of it. Attacks on
     // policies are played on the library and the coordinator themselves.
     (
@@ -44,7 +46,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
 
 /// The same for guests. They live behind the sandbox, so that only the purity check and the interpreter may
 /// see the host's crates.
-const GUEST_ARROWS: [(&str, &[&str]); 7] = [
+const GUEST_ARROWS: [(&str, &[&str]); 8] = [
     ("pointsman-policy-sdk", &[]),
     ("host-diverse", &["pointsman-policy-sdk"]),
     ("retry-backoff", &["pointsman-policy-sdk"]),
@@ -53,6 +55,7 @@ const GUEST_ARROWS: [(&str, &[&str]); 7] = [
     ("core-purity", &["pointsman-coordinator", "pointsman-model"]),
     // The interpreter of scripts, which is ours and not a policy: the same crate runs trusted scripts natively.
     ("rhai-interpreter", &["pointsman-script", "pointsman-model"]),
+    ("c-bindings", &[]),
 ];
 
 pub(crate) fn check(root: &Path) -> Result<()> {

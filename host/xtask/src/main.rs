@@ -12,7 +12,6 @@ mod guests;
 mod layering;
 mod purity;
 mod stamp;
-mod toolchain;
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};

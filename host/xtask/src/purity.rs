@@ -1,7 +1,7 @@
 //! `purity`: invariant 1. The thinking part builds for a machine that has no system, and asks for nothing of one.
 
 use crate::guests::compile;
-use crate::toolchain::{TARGET, Toolchain};
+use pointsman_authoring::{TARGET, Toolchain};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::Path;

@@ -1,11 +1,20 @@
-//! `pointsman policy`: check works without a host, the rest asks one.
+//! `pointsman policy`: what an author does works without a host, the rest asks one.
+
+mod author;
+mod check;
+mod inspect;
+mod offline;
+mod test;
+
+pub(crate) use author::{Author, author};
+pub(crate) use offline::Ceilings;
 
 use super::client::Client;
 use super::exit::Exit;
 use super::text::{clock, printable, table};
 use super::watch::problem_line;
 use crate::http::PolicyUpload;
-use crate::policy_install::{Installer, Offer};
+use crate::policy_install::Offer;
 use crate::wire::{PolicyCheck, PolicyList, ReplayBudgets};
 use base64::Engine as _;
 use pointsman_model::policy::PolicyKind;
@@ -62,41 +71,15 @@ pub(crate) fn list(client: &Client, json: bool) -> Result<(), Exit> {
     Ok(())
 }
 
-pub(crate) fn check(json: bool, file: &Path, settings: Option<&Path>, trusted: bool) -> Result<ExitCode, Exit> {
-    let (offer, _) = upload(file, settings, "", trusted)?.offer().map_err(|error| Exit::problem(*error.0))?;
-    let answer = match Installer::check_offline(&offer) {
-        Ok(checked) => crate::http::accepted(&checked.description),
-        Err(problem) => crate::http::refused(problem),
-    };
-    print_check(json, &answer)
-}
-
-fn print_check(json: bool, answer: &PolicyCheck) -> Result<ExitCode, Exit> {
+fn print_refused(json: bool, answer: &PolicyCheck) -> ExitCode {
     if json {
         println!("{}", json!(answer));
     }
-    match &answer.problem {
-        Some(problem) => {
-            eprintln!("{}", printable(&problem_line(problem)));
-            Ok(ExitCode::from(Exit::NEGATIVE))
-        }
-        None => {
-            if !json {
-                println!(
-                    "{} is a {} policy ({}): {}",
-                    answer.policy.as_deref().unwrap_or_default(),
-                    answer.kind.as_deref().unwrap_or_default(),
-                    answer
-                        .digest
-                        .as_deref()
-                        .map(|digest| &digest[..12.min(digest.len())])
-                        .unwrap_or_default(),
-                    printable(answer.summary.as_deref().unwrap_or_default())
-                );
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+    if let Some(problem) = &answer.problem {
+        eprintln!("{}", printable(&problem_line(problem)));
+        eprintln!("more: pointsman policy explain {}", problem.code);
     }
+    ExitCode::from(Exit::NEGATIVE)
 }
 
 fn read_settings(file: &Path, settings: Option<&Path>) -> Result<BTreeMap<String, serde_json::Value>, Exit> {

@@ -8,12 +8,14 @@ use super::text::{clock, printable, table};
 use super::watch::problem_line;
 use crate::host::journal_path;
 use crate::http::{ActivateBody, CanaryBody, PolicyUpload};
-use crate::policy_install::Installer;
+use crate::policy_install::{Installer, own_compiler};
 use crate::policy_replay::{self, Question};
 use crate::recovery;
 use crate::wire::{Dashboard, Done, ReplayBudgets, ReplayReport, ShadowCard, Swap, SwapList, SwapStage};
 use pointsman_coordinator::Guards;
 use pointsman_journal::Reader;
+use pointsman_model::policy::PolicyLimits;
+use pointsman_policy::Library;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -352,7 +354,7 @@ fn offline(
 ) -> Result<ReplayReport, Exit> {
     let mut offer = read_offer(file, settings)?;
     offer.budgets = budgets_of(given, last).unwrap_or(offer.budgets);
-    let checked = Installer::check_offline(&offer).map_err(|problem| Exit::negative(problem_line(&problem)))?;
+    let checked = Installer::check_offline(&Library::with_compiler(own_compiler()), &offer, PolicyLimits::default()).map_err(|problem| Exit::negative(problem_line(&problem)))?;
     let budgets = policy_replay::budgets(&offer.budgets).map_err(|(field, problem)| Exit::usage(format!("budget {field}: {problem}")))?;
     let reader = Reader::open(journal_path(data)).map_err(|error| Exit::from(anyhow::Error::new(error)))?;
     let state = recovery::restore(&reader)?.coordinator;

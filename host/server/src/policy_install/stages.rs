@@ -147,7 +147,7 @@ impl Installer {
                 }
             }
         };
-        let checked = check(&self.library, offer, &mut |stage| {
+        let checked = check(&self.library, offer, self.ceilings, &mut |stage| {
             let slug = stage.to_string().replace('-', "_");
             // These two were told above, with what was found.
             if slug != "fetch" && slug != "digest" {

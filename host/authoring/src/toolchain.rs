@@ -1,14 +1,13 @@
 //! Which Rust builds guests: the usual one, if it has the wasm32 target, or Debian's packages.
 
-use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// A way to build for [`TARGET`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Toolchain {
+pub enum Toolchain {
     /// The cargo on the path, with a standard library for the target: `rustup target add`.
     Rustup,
     /// Debian's rustc, cargo, library sources and linker; the standard library is built along.
@@ -23,17 +22,34 @@ const DEBIAN_FILES: [&str; 4] = [
     "/usr/lib/rustlib/src/rust/library/std/Cargo.toml",
 ];
 
-const CURE: &str = "prepare one with: scripts/guest-toolchain.sh";
+/// Prepares a toolchain, where the repository's `scripts/guest-toolchain.sh` is not at hand.
+const CURE: &str = "rustup target add wasm32-unknown-unknown    (or on Debian, without rustup: apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src lld-22)";
+
+#[derive(Debug, thiserror::Error)]
+pub enum ToolchainError {
+    #[error("no Rust here builds for {TARGET}; install it with: {CURE}")]
+    Missing,
+    #[error("POINTSMAN_GUEST_TOOLCHAIN={wanted}, but {lacks}; install it with: {CURE}")]
+    Lacks { wanted: &'static str, lacks: String },
+    #[error("POINTSMAN_GUEST_TOOLCHAIN is '{0}'; it is 'rustup', 'debian' or not set")]
+    Unknown(String),
+}
 
 impl Toolchain {
     /// The one that `POINTSMAN_GUEST_TOOLCHAIN` names, or the first that is there.
-    pub(crate) fn find() -> Result<Toolchain> {
+    pub fn find() -> Result<Toolchain, ToolchainError> {
         match std::env::var("POINTSMAN_GUEST_TOOLCHAIN").as_deref() {
             Ok("rustup") if rustup_is_there() => Ok(Toolchain::Rustup),
-            Ok("rustup") => bail!("POINTSMAN_GUEST_TOOLCHAIN=rustup, but this Rust has no standard library for {TARGET}; {CURE}"),
+            Ok("rustup") => Err(ToolchainError::Lacks {
+                wanted: "rustup",
+                lacks: format!("this Rust has no standard library for {TARGET}"),
+            }),
             Ok("debian") => match debian_lacks() {
                 None => Ok(Toolchain::Debian),
-                Some(file) => bail!("POINTSMAN_GUEST_TOOLCHAIN=debian, but {file} is missing; {CURE}"),
+                Some(file) => Err(ToolchainError::Lacks {
+                    wanted: "debian",
+                    lacks: format!("{file} is missing"),
+                }),
             },
             Ok("") | Err(_) => {
                 if rustup_is_there() {
@@ -41,14 +57,14 @@ impl Toolchain {
                 } else if debian_lacks().is_none() {
                     Ok(Toolchain::Debian)
                 } else {
-                    bail!("no toolchain here builds for {TARGET}; {CURE}")
+                    Err(ToolchainError::Missing)
                 }
             }
-            Ok(other) => bail!("POINTSMAN_GUEST_TOOLCHAIN is '{other}'; it is 'rustup', 'debian' or not set"),
+            Ok(other) => Err(ToolchainError::Unknown(other.to_string())),
         }
     }
 
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Toolchain::Rustup => "rustup",
             Toolchain::Debian => "debian",
@@ -56,7 +72,7 @@ impl Toolchain {
     }
 
     /// `cargo build` for the target; packages and a place for the output are up to the caller.
-    pub(crate) fn cargo_build(self) -> Command {
+    pub fn cargo_build(self) -> Command {
         let mut command = self.cargo_build_of_its_own();
         // A dependency of the interpreter bakes random numbers in. With a seed, the same sources make the same bytes.
         command.env("CONST_RANDOM_SEED", "pointsman");
@@ -85,7 +101,7 @@ impl Toolchain {
     }
 
     /// The compiler's own words on its version: another compiler makes other modules.
-    pub(crate) fn compiler_version(self) -> String {
+    pub fn compiler_version(self) -> String {
         let rustc = match self {
             Toolchain::Rustup => "rustc",
             Toolchain::Debian => "/usr/bin/rustc",

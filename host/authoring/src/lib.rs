@@ -1,0 +1,30 @@
+//! What an author of policies needs, apart from running them: projects from templates, builds in five languages, a look
+//! into a component, and test cases as data.
+//!
+//! | look at | for |
+//! | --- | --- |
+//! | [`new_project`], [`Project`] | a folder that builds, passes its own cases and can be activated |
+//! | [`build`] | from sources to a component, with the toolchain that is there, or the command that installs it |
+//! | [`component`] | a component of a core module; shared with the build of the shipped guests |
+//! | [`Inspection`] | kind, imports, exports, version of the contract and producers, read from the bytes alone |
+//! | [`Case`], [`run_case`] | context in, expected verdict and reasons out, through the coordinator's port and its check |
+//!
+//! Deliberately absent: engines. What must run a policy is given the port
+//! [`Policies`](pointsman_coordinator::Policies), so that a case is answered by the function that decides live.
+
+mod build;
+mod case;
+pub mod component;
+mod inspect;
+mod language;
+mod project;
+mod toolchain;
+
+pub use build::{BuildError, Built, Progress, Tools, build};
+pub use case::{Case, CaseError, CaseOutcome, Expected, read_cases, run_case};
+pub use inspect::{InspectError, Inspection};
+pub use language::Language;
+pub use project::{NewProject, Project, ProjectError, new_project};
+pub use toolchain::{TARGET, Toolchain, ToolchainError};
+
+include!(concat!(env!("OUT_DIR"), "/files.rs"));
