@@ -254,13 +254,9 @@ impl Turn<'_> {
 
     /// The state that a version starts with: that of the version before, if it is the same policy.
     pub(super) fn handover(&mut self, description: &PolicyDescription, fresh_state: bool) -> Result<StateHandover, Refusal> {
-        let active = self.state.slot(description.kind).and_then(|slot| slot.active.as_ref());
-        let Some(active) = active.filter(|active| active.description.policy.name == description.policy.name && !fresh_state) else {
+        let Some(active) = self.state.inherited(description).filter(|_| !fresh_state) else {
             return Ok(StateHandover::Empty);
         };
-        if active.state.is_empty() {
-            return Ok(StateHandover::Empty);
-        }
         let from_version = active.description.state_version;
         if from_version == description.state_version {
             return Ok(StateHandover::Carried);

@@ -267,6 +267,21 @@ impl Entered<'_> {
 }
 
 impl State {
+    /// The state that a version would have to migrate if it were activated now, and the state version that it is of: for
+    /// a rehearsal on a copy. None where it starts empty or takes the bytes as they are.
+    pub fn state_to_migrate(&self, description: &PolicyDescription) -> Option<(u32, &[u8])> {
+        let active = self.inherited(description)?;
+        let from_version = active.description.state_version;
+        (from_version != description.state_version).then_some((from_version, active.state.as_slice()))
+    }
+
+    /// The active version, if another one takes its state over: it is the same policy, and has a state.
+    pub(crate) fn inherited(&self, description: &PolicyDescription) -> Option<&Installed> {
+        let active = self.slot(description.kind)?.active.as_ref()?;
+        let same = active.description.policy.name == description.policy.name;
+        (same && !active.state.is_empty()).then_some(active)
+    }
+
     pub(super) fn apply_policy_activated(&mut self, at: Millis, generation: u32, entered: Entered<'_>, handover: &StateHandover) {
         self.next.policy_set = self.next.policy_set.max(entered.set.unwrap_or(0));
         let kind = entered.description.kind;
