@@ -216,7 +216,7 @@ impl Known {
         };
         let text = |code: &[u8], version: &PolicyVersionRow| match version.description.policy.engine {
             EngineKind::Component | EngineKind::BuiltIn => None,
-            EngineKind::Rhai => String::from_utf8(code.to_vec()).ok(),
+            EngineKind::Rhai | EngineKind::TrustedRhai => String::from_utf8(code.to_vec()).ok(),
         };
         let unified = match (text(&code_a, a), text(&code_b, b)) {
             (Some(old), Some(new)) if old != new => Some(

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// What guests are made of, beside the compiler.
-const INPUTS: [&str; 8] = [
+const INPUTS: [&str; 9] = [
     "plugins",
     "wit",
     "host/model",

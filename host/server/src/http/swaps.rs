@@ -32,6 +32,8 @@ pub struct ActivateBody {
     pub settings: BTreeMap<String, serde_json::Value>,
     pub signature: Option<String>,
     pub budgets: Option<crate::wire::ReplayBudgets>,
+    /// The sender vouches for it: a script then runs natively, outside the sandbox.
+    pub trusted: bool,
     /// Several policies, of one kind each, as one set.
     pub policies: Vec<PolicyUpload>,
     /// Versions that were active before: digests, or `name@version`.
@@ -74,6 +76,7 @@ pub(super) async fn activate(State(app): State<App>, headers: HeaderMap, Body(bo
         settings,
         signature,
         budgets,
+        trusted,
         mut policies,
         stored,
         reason: why,
@@ -95,6 +98,7 @@ pub(super) async fn activate(State(app): State<App>, headers: HeaderMap, Body(bo
                 reason: String::new(),
                 signature,
                 budgets,
+                trusted,
             },
         );
     }
