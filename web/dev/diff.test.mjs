@@ -15,4 +15,4 @@ test('the patches of a whole story lead from its first state to its last', () =>
     held = applyPatch(held, diff(held, next));
     expect(held).toEqual(next);
   }
-});
+}, 60_000);
