@@ -112,6 +112,71 @@ if (swapped) {
   });
 }
 
+/** A script of the host's own record with another version in it: every host can be given that, whatever serves. */
+async function nextScript() {
+  const { versions } = await (await fetch(new URL('/api/v1/policies/versions', url))).json();
+  const scripts = versions.filter((row) => row.engine === 'rhai').sort((a, b) => Number(b.active) - Number(a.active));
+  for (const row of scripts) {
+    const text = await (await fetch(new URL(`/api/v1/policies/versions/${row.digest}/code`, url))).text();
+    const version = `${row.version.split('-')[0]}-browser.${Date.now() % 1_000_000}`;
+    const changed = text.replace(/(version:\s*")[^"]+(")/, `$1${version}$2`);
+    if (changed !== text) return { kind: row.kind, name: `${row.name}@${version}`, file: { name: `${row.name}.rhai`, mimeType: 'text/plain', buffer: Buffer.from(changed) } };
+  }
+  return null;
+}
+
+let brought = null;
+await checks.check('the policies page opens with the four kinds, the versions and the guards', async () => {
+  await page.keyboard.press('g');
+  await page.keyboard.press('p');
+  await page.waitForSelector('[data-offer]');
+  await until(page, () => document.querySelectorAll('article[data-policy-kind]').length === 4, null, 'four kinds');
+  await page.waitForSelector('[data-version-row]');
+  await page.locator('[data-guards]').getByText('guard_host_loss_max', { exact: true }).waitFor();
+  await screenshot(page, 'host-policies-desktop-light');
+});
+
+await checks.check('a script is brought in by upload: its stages show, and it becomes active', async () => {
+  const next = await nextScript();
+  expect(next !== null, 'no script is on record: activate one of policies/*.rhai first');
+  const before = await generations();
+  const offer = page.locator('[data-offer]');
+  await offer.locator('input[type=file]').setInputFiles(next.file);
+  await offer.getByRole('button', { name: 'Check only' }).click();
+  await offer.locator('[data-check=ok]', { hasText: next.name }).waitFor();
+  expect((await generations())[next.kind].generation === before[next.kind].generation, 'checking it activated it');
+  await offer.locator('input[name=offer-reason]').fill('browser test');
+  await offer.getByRole('button', { name: 'Activate', exact: true }).click();
+  await page.waitForSelector(`article[data-policy-kind=${next.kind}][data-version="${next.name}"]`);
+  const swap = page.locator('[data-swap]').filter({ hasText: next.name }).first();
+  await swap.and(page.locator('[data-status=active]')).waitFor();
+  const stages = swap.getByRole('button', { name: /Stages/ });
+  if ((await stages.getAttribute('aria-expanded')) === 'false') await stages.click();
+  for (const stage of ['compile', 'self_test', 'activate']) await swap.locator(`[data-stage-slug=${stage}][data-stage-status=passed]`).waitFor();
+  await screenshot(page, 'host-swap-desktop-light');
+  brought = { ...next, before: before[next.kind] };
+});
+
+if (brought) {
+  await checks.check('its page has history and settings; a roll-back there brings the version before back', async () => {
+    await page.evaluate((kind) => (location.hash = `#/policies/${kind}`), brought.kind);
+    await page.waitForSelector(`[data-policy-page=${brought.kind}][data-version="${brought.name}"]`);
+    await page.locator('[data-history]').getByText('browser test').first().waitFor();
+    await page.waitForSelector('[data-settings]');
+    await screenshot(page, 'host-policy-desktop-light');
+    await page.locator('[data-policy-page]').getByRole('button', { name: /Roll back/ }).click();
+    await page.locator('dialog[open] input[name=reason]').fill('browser test is over');
+    await page.locator('dialog[open]').getByRole('button', { name: 'Roll back' }).click();
+    await page.waitForSelector(`[data-policy-page=${brought.kind}][data-version="${brought.before.version}"]`);
+  });
+}
+
+await checks.check('back on the overview, still the same load of the page', async () => {
+  await page.evaluate(() => (location.hash = '#/'));
+  await page.waitForSelector('[data-feed] [data-decision] a');
+  expect(await page.evaluate(() => window.sameLoad === true), 'the page was loaded again');
+});
+
 await checks.check('a decision opens with its reasons and its context, and back leads back', async () => {
   const row = page.locator('[data-feed] [data-decision] a').first();
   const id = /decisions\/([0-9]+)$/.exec(await row.getAttribute('href'))?.[1];

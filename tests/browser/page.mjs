@@ -184,6 +184,197 @@ await checks.check('a decision that is not there says so', async () => {
   }
 });
 
+const KIND = 'retry';
+/** A script as a person would drop it: the mock reads what it says of itself, as the host does. */
+const scriptFile = (version, body = '') => ({ name: 'retry.rhai', mimeType: 'text/plain', buffer: Buffer.from(`fn describe() { #{ name: "backoff", version: "${version}", kind: "${KIND}" } }\n${body}`) });
+const answerDialog = async (on, reason, button) => {
+  await on.locator('dialog[open] input[name=reason]').fill(reason);
+  await on.locator('dialog[open]').getByRole('button', { name: button, exact: true }).click();
+  await until(on, () => document.querySelector('dialog[open]') === null, null, 'the dialog to close');
+};
+
+await checks.check('the policies page tells of each kind what serves and what is under way', async () => {
+  await page.goto(`${home}#/policies`);
+  await page.waitForSelector('[data-version-row]');
+  const kinds = await page.$$eval('article[data-policy-kind]', (cards) => cards.map((card) => card.dataset.policyKind));
+  expect(kinds.join() === 'source-selection,retry,promotion-gate,curriculum', `kinds are ${kinds}`);
+  const said = async (kind) => page.locator(`article[data-policy-kind=${kind}]`).innerText();
+  expect((await said('source-selection')).includes('canary 20 %') && (await said('source-selection')).includes('pinned'), 'no canary or no pin');
+  expect((await said('promotion-gate')).includes('shadow'), 'no shadow');
+  await page.locator('[data-guards]').getByText('guard_runs_per_host_max', { exact: true }).waitFor();
+});
+
+await checks.check('what has to be confirmed counts down and is confirmed at a press', async () => {
+  // A scene of its own: the others have swapped by now.
+  const fresh = await startMock({ port: 0, tickMs: 100 });
+  const opened = await openPage(browser, fresh.url);
+  try {
+    await opened.page.goto(`${fresh.url}/#/policies/${KIND}`);
+    const left = () => opened.page.locator('[data-unconfirmed] strong').innerText();
+    await opened.page.waitForSelector('[data-unconfirmed]');
+    const before = await left();
+    expect(/^[0-9]{2}:[0-9]{2}$/.test(before), `the countdown says ${before}`);
+    await until(opened.page, (before) => document.querySelector('[data-unconfirmed] strong')?.innerText !== before, before, 'the countdown to move');
+    await opened.page.locator('[data-unconfirmed]').getByRole('button', { name: 'Confirm' }).click();
+    await until(opened.page, () => document.querySelector('[data-unconfirmed]') === null, null, 'the confirmation');
+    await opened.page.locator('[role=status]', { hasText: 'is confirmed' }).first().waitFor();
+    expect(opened.troubles.length === 0, () => opened.troubles.join('\n'));
+  } finally {
+    await opened.close();
+    fresh.close();
+  }
+});
+
+await checks.check('a file is checked only, and says where it is wrong', async () => {
+  const offer = page.locator('[data-offer]');
+  await page.goto(`${home}#/policies`);
+  await offer.locator('input[type=file]').setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('x') });
+  await offer.locator('[role=alert]', { hasText: 'notes.txt is no policy' }).waitFor();
+  await offer.locator('input[type=file]').setInputFiles(scriptFile('2.9.0', 'let x = ctx.backof_ms;'));
+  const before = mock.story.desk.nextSwap;
+  await offer.getByRole('button', { name: 'Check only' }).click();
+  const refused = await offer.locator('[data-check=refused]').innerText();
+  for (const part of ['retry.rhai:12:9', 'PM2104', 'To fix it']) expect(refused.includes(part), `no "${part}" in: ${refused}`);
+  await offer.locator('input[type=file]').setInputFiles(scriptFile('2.9.0'));
+  await offer.getByRole('button', { name: 'Check only' }).click();
+  await offer.locator('[data-check=ok]', { hasText: 'backoff@2.9.0' }).waitFor();
+  expect(mock.story.desk.nextSwap === before, 'checking started a swap');
+});
+
+await checks.check('a file that is dropped goes through its stages and becomes active', async () => {
+  const offer = page.locator('[data-offer]');
+  const generation = mock.story.policies.find((one) => one.kind === KIND).generation;
+  const dropped = await page.evaluateHandle((text) => {
+    const data = new DataTransfer();
+    data.items.add(new File([text], 'retry.rhai', { type: 'text/plain' }));
+    return data;
+  }, scriptFile('3.0.0').buffer.toString());
+  await offer.dispatchEvent('drop', { dataTransfer: dropped });
+  expect(await offer.getByRole('button', { name: 'Activate', exact: true }).isDisabled(), 'it can be activated without a reason');
+  await offer.locator('input[name=offer-reason]').fill('browser test');
+  await offer.getByRole('button', { name: 'Activate', exact: true }).click();
+  await page.waitForSelector('[data-swap][data-status=running] [data-stage-slug][data-stage-status=running]');
+  const statuses = await page.$$eval('[data-swap][data-status=running] [data-stage-slug]', (stages) => stages.length);
+  expect(statuses === 15, `${statuses} stages are shown`);
+  await until(page, () => document.querySelector('[data-swap][data-status=running] [data-stage-slug=replay][data-stage-status=running] [role=progressbar]'), null, 'the progress of the replay');
+  await page.waitForSelector(`article[data-policy-kind=${KIND}][data-generation="${generation + 1}"][data-version="backoff@3.0.0"]`);
+  await page.locator('[role=status]', { hasText: 'has gone through all stages' }).first().waitFor();
+  await until(page, () => document.querySelector('[data-offer] input[name=offer-reason]') === null, null, 'the form to be empty again');
+});
+
+await checks.check('a swap that fails says where and how to fix it, and what served goes on', async () => {
+  const offer = page.locator('[data-offer]');
+  const generation = mock.story.policies.find((one) => one.kind === KIND).generation;
+  await offer.locator('input[type=file]').setInputFiles(scriptFile('3.0.1', 'let x = ctx.backof_ms;'));
+  await offer.locator('input[name=offer-reason]').fill('browser test');
+  await offer.getByRole('button', { name: 'Activate', exact: true }).click();
+  await page.locator('[role=status]', { hasText: 'was refused' }).first().waitFor();
+  const problem = await page.locator('[data-swap]').first().locator('[data-swap-problem]').innerText();
+  for (const part of ['retry.rhai:12:9', 'PM2104', 'To fix it', 'goes on serving']) expect(problem.includes(part), `no "${part}" in: ${problem}`);
+  expect((await offer.locator('input[name=offer-reason]').inputValue()) === 'browser test', 'what was typed is gone');
+  expect(mock.story.policies.find((one) => one.kind === KIND).generation === generation, 'something was activated');
+});
+
+await checks.check('settings are a form; a wrong value is said, other ones make another version', async () => {
+  await page.goto(`${home}#/policies/${KIND}`);
+  const form = page.locator('[data-settings]');
+  const generation = Number(await page.getAttribute('[data-policy-page]', 'data-generation'));
+  await form.locator('input[name=setting-base_s]').fill('0');
+  await form.locator('[role=alert]', { hasText: 'At least 0.1' }).waitFor();
+  const button = form.getByRole('button', { name: 'Activate with these settings' });
+  expect(await button.isDisabled(), 'a wrong value can be activated');
+  await form.locator('input[name=setting-base_s]').fill('4');
+  await form.locator('input[name=setting-once_more]').check();
+  await button.click();
+  expect((await page.locator('dialog[open] input[name=reason]').inputValue()).includes('base_s 2 → 4'), 'the reason does not say what changes');
+  await page.locator('dialog[open] select[name=confirm]').selectOption('600000');
+  await answerDialog(page, 'slower', 'Activate');
+  await page.waitForSelector(`[data-policy-page][data-generation="${generation + 1}"]`);
+  await page.waitForSelector('[data-unconfirmed]');
+  await until(page, () => document.querySelector('[data-settings] input[name=setting-base_s]')?.value === '4', null, 'the new settings');
+});
+
+await checks.check('taken back, and an older version activated again from the history', async () => {
+  const generation = Number(await page.getAttribute('[data-policy-page]', 'data-generation'));
+  await page.locator('[data-unconfirmed]').getByRole('button', { name: 'Take back' }).click();
+  await answerDialog(page, 'too slow', 'Roll back');
+  await page.waitForSelector(`[data-policy-page][data-generation="${generation + 1}"]`);
+  await page.locator('[data-history]').getByRole('button', { name: 'Activate again' }).first().click();
+  await answerDialog(page, 'the old one was better', 'Activate');
+  await page.waitForSelector(`[data-policy-page][data-generation="${generation + 2}"]`);
+});
+
+await checks.check('a pin asks why, refuses others with the cure, and is taken off', async () => {
+  const pinned = await openPage(browser, home, { allow: [/409/] });
+  try {
+    await pinned.page.goto(`${home}#/policies/${KIND}`);
+    await pinned.page.getByRole('button', { name: 'Pin', exact: true }).click();
+    await answerDialog(pinned.page, 'audit', 'Pin');
+    await pinned.page.getByRole('button', { name: 'Unpin', exact: true }).waitFor();
+    await pinned.page.locator('[data-history]').getByRole('button', { name: 'Activate again' }).first().click();
+    await answerDialog(pinned.page, 'try', 'Activate');
+    await pinned.page.locator('[role=status]', { hasText: 'policy unpin retry' }).first().waitFor();
+    await pinned.page.getByRole('button', { name: 'Unpin', exact: true }).click();
+    await answerDialog(pinned.page, 'audit is over', 'Unpin');
+    await pinned.page.getByRole('button', { name: 'Pin', exact: true }).waitFor();
+    expect(pinned.troubles.length === 0, () => pinned.troubles.join('\n'));
+  } finally {
+    await pinned.close();
+  }
+});
+
+await checks.check('canary, shadow and quarantine: promoted, stopped, released', async () => {
+  await page.goto(`${home}#/policies/source-selection`);
+  await page.locator('[data-canary]').getByRole('button', { name: 'Promote' }).click();
+  await answerDialog(page, 'well behaved', 'Promote');
+  await page.waitForSelector('[data-policy-page=source-selection][data-version="fair-share@1.1.0"]');
+  await page.waitForSelector('[data-canary=""]');
+  await page.goto(`${home}#/policies/promotion-gate`);
+  await page.locator('[data-shadow] summary').click();
+  await page.locator('[data-shadow] li a').first().waitFor();
+  await page.locator('[data-shadow]').getByRole('button', { name: 'Stop' }).click();
+  await page.waitForSelector('[data-shadow=""]');
+  await page.goto(`${home}#/policies/curriculum`);
+  await page.locator('[data-quarantined]').getByRole('button', { name: /Release/ }).click();
+  await until(page, () => document.querySelector('[data-breaker]') && document.querySelector('[data-quarantined]') === null, null, 'the input to be released');
+  await page.locator('[data-tripped]').getByText(/out of service for/).waitFor();
+});
+
+await checks.check('two versions are compared, and code can be read', async () => {
+  await page.goto(`${home}#/policies/${KIND}`);
+  const boxes = page.locator('[data-version-row] input');
+  await boxes.nth(0).check();
+  await boxes.nth(1).check();
+  await page.getByRole('link', { name: 'Compare the two' }).click();
+  await page.waitForSelector('[data-diff-page]');
+  await page.locator('tr.added').first().waitFor();
+  await page.goBack();
+  await page.locator('[data-version-row] th a').first().click();
+  await page.waitForSelector('[data-version-page] ~ section [role=region]');
+});
+
+await checks.check('a version or a kind that is not there says so', async () => {
+  const lost = await openPage(browser, home, { allow: [/404/] });
+  try {
+    await lost.page.goto(`${home}#/policies/versions/00000000`);
+    await lost.page.locator('[role=alert]', { hasText: 'policy versions' }).waitFor();
+    await lost.page.goto(`${home}#/policies/no-such-kind`);
+    await lost.page.getByText('There is no policy kind no-such-kind').waitFor();
+    expect(lost.troubles.length === 0, () => lost.troubles.join('\n'));
+  } finally {
+    await lost.close();
+  }
+});
+
+await checks.check('g p opens the policies from anywhere', async () => {
+  await page.goto(`${home}#/jobs`);
+  await page.locator('h1', { hasText: 'Jobs' }).click();
+  await page.keyboard.press('g');
+  await page.keyboard.press('p');
+  await page.locator('h1', { hasText: 'Policies' }).waitFor();
+  await expectNames(page);
+});
+
 await checks.check('the theme is changed by its button and remembered', async () => {
   const fresh = await openPage(browser, home, { theme: 'light' });
   try {
@@ -234,28 +425,44 @@ await close();
 
 const failed = mock.story.jobs.find((job) => job.status_slug === 'failed').id;
 const scored = mock.story.decisions.find((one) => one.declined.length > 0).id;
+// A story of its own, in which one of each thing that can be under way with policies is under way.
+const still = await startMock({ port: 0, tickMs: 1_000 });
+const kept = still.story.desk.versions.filter((one) => one.kind === 'retry').map((one) => one.digest);
 const places = { overview: '#/', jobs: '#/jobs', job: `#/jobs/${failed}`, decisions: '#/decisions', decision: `#/decisions/${scored}` };
+const policyPlaces = {
+  policies: '#/policies',
+  'policy-retry': '#/policies/retry',
+  'policy-source-selection': '#/policies/source-selection',
+  'policy-promotion-gate': '#/policies/promotion-gate',
+  'policy-curriculum': '#/policies/curriculum',
+  version: `#/policies/versions/${kept[0]}`,
+  diff: `#/policies/diff?a=${kept.at(-1)}&b=${kept[0]}`,
+};
+const SIGNS = { overview: '[data-feed]', jobs: '[data-job]', job: '[data-job-page]', decisions: '[data-decision]', decision: '.tree', policies: '[data-version-row]', version: '[data-version-page] ~ section [role=region]', diff: 'tr.added' };
 for (const size of Object.keys(SIZES)) {
   for (const theme of THEMES) {
-    await checks.check(`${size}, ${theme}: on every page nothing is cut off and all can be read`, async () => {
-      const opened = await openPage(browser, home, { size, theme });
-      try {
-        for (const [name, hash] of Object.entries(places)) {
-          await opened.page.goto(home + hash);
-          await live(opened.page);
-          await opened.page.waitForSelector({ overview: '[data-feed]', jobs: '[data-job]', job: '[data-job-page]', decisions: '[data-decision]', decision: '.tree' }[name]);
-          await screenshot(opened.page, `mock-${name}-${size}-${theme}`);
-          await expectNoSidewaysScroll(opened.page);
-          await expectContrast(opened.page);
+    for (const [what, from, hashes] of [['every page', home, places], ['every page of policies', `${still.url}/`, policyPlaces]]) {
+      await checks.check(`${size}, ${theme}: on ${what} nothing is cut off and all can be read`, async () => {
+        const opened = await openPage(browser, from, { size, theme });
+        try {
+          for (const [name, hash] of Object.entries(hashes)) {
+            await opened.page.goto(from + hash);
+            await live(opened.page);
+            await opened.page.waitForSelector(SIGNS[name] ?? '[data-history] li');
+            await screenshot(opened.page, `mock-${name}-${size}-${theme}`);
+            await expectNoSidewaysScroll(opened.page);
+            await expectContrast(opened.page);
+          }
+          expect(opened.troubles.length === 0, () => opened.troubles.join('\n'));
+        } finally {
+          await opened.close();
         }
-        expect(opened.troubles.length === 0, () => opened.troubles.join('\n'));
-      } finally {
-        await opened.close();
-      }
-    });
+      });
+    }
   }
 }
 
 await browser.close();
 mock.close();
+still.close();
 checks.end();

@@ -44,7 +44,9 @@ export class Desk {
     if (!this.versions.some((one) => one.digest === digest)) {
       this.versions.unshift({ name, version, kind, engine, digest, code_digest: this.hex(), code_bytes: engine === 'component' ? 184_320 : script(policy).length, first_seen: this.story.at, signed_by: policy.signed_by ?? null, settings: settings.map((one) => ({ ...one })) });
     }
-    this.activations.unshift({ seq: policy.since_seq, at: policy.since, kind, generation: policy.generation, policy: `${name}@${version}`, digest, engine, previous: policy.previous, actor: policy.actor, reason: policy.reason, rolled_back: rolledBack, set: policy.set ?? null, confirm_by: policy.confirm_by ?? null, confirmed_at: null, report: null });
+    const before = this.activations.find((one) => one.kind === kind);
+    if (before) Object.assign(before, { ended_at: policy.since, outcome: rolledBack ? 'rolled_back' : 'replaced', last_decision: policy.since_decision });
+    this.activations.unshift({ seq: policy.since_seq, at: policy.since, kind, generation: policy.generation, policy: `${name}@${version}`, digest, engine, previous: policy.previous, actor: policy.actor, reason: policy.reason, rolled_back: rolledBack, set: policy.set ?? null, confirm_by: policy.confirm_by ?? null, confirmed_at: null, ended_at: null, outcome: null, state: rolledBack ? 'restored' : 'carried', after_decision: policy.since_decision ?? 0, last_decision: null, report: null });
   }
 
   row(version) {

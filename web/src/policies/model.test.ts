@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { activationFactory, policyFactory, shadowFactory, stageFactory, swapFactory, versionFactory } from '../testing/factories';
 import type { PolicyCard } from '../wire';
-import { agreement, badges, breakerView, countdown, guards, history, olderFirst, percent, picked, recordKey, stageProgress, stageTime, swapGenerations, swapName, swapPlace, swapsOf, swapWord, versionName } from './model';
+import { agreement, badges, beganWith, breakerView, countdown, endOf, guards, history, olderFirst, percent, picked, recordKey, stageProgress, stageTime, swapGenerations, swapName, swapPlace, swapsOf, swapWord, versionName } from './model';
 
 test('a kind that simply serves has nothing to tell; trouble comes before trials', () => {
   expect(badges(policyFactory.serving('retry'))).toEqual([]);
@@ -86,6 +86,14 @@ test('the history offers each version once: the one before by rollback, older on
   const card = policyFactory.serving('retry', { digest: 'c', name: 'p', version: '3', previous: 'p@2' });
   const rows = [activationFactory.of(5, 'p@3', 'c'), activationFactory.of(4, 'p@2', 'b'), activationFactory.of(3, 'p@1', 'a'), activationFactory.of(2, 'p@2', 'b'), activationFactory.of(1, 'built', 'x', { engine: 'built-in' })];
   expect(history(rows, card).map((step) => step.back)).toEqual(['serves', 'previous', 'again', 'none', 'none']);
+});
+
+test('a time in service that ended badly says so', () => {
+  expect(endOf(activationFactory.of(1, 'p@1', 'a'))).toBeNull();
+  expect(endOf(activationFactory.of(1, 'p@1', 'a', { outcome: 'replaced', ended_at: 5 }))).toBeNull();
+  expect(endOf(activationFactory.of(1, 'p@1', 'a', { outcome: 'timed_out', ended_at: 5 }))?.text).toBe('taken back');
+  expect(beganWith(activationFactory.of(1, 'p@1', 'a'))).toBe('');
+  expect(beganWith(activationFactory.of(1, 'p@1', 'a', { state: 'restored' }))).toBe('with the state it had');
 });
 
 test('the record is asked for again when a generation, a canary or a confirmation changes, not with each decision', () => {

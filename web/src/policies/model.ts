@@ -152,6 +152,29 @@ export function history(activations: readonly Activation[], card: PolicyCard): S
   });
 }
 
+const ENDS: Record<string, BadgeView> = {
+  rolled_back: { tone: 'warn', glyph: 'back', text: 'rolled back', title: 'Somebody brought the version before back' },
+  timed_out: { tone: 'warn', glyph: 'wait', text: 'taken back', title: 'Nobody confirmed it in time' },
+  tripped: { tone: 'bad', glyph: 'warn', text: 'tripped', title: 'The breaker took it out of service for its faults' },
+};
+
+/** How a time in service ended, where that is news: to be replaced by a newer version is not. */
+export function endOf(activation: Activation): BadgeView | null {
+  return ENDS[activation.outcome ?? ''] ?? null;
+}
+
+const BEGINNINGS: Record<string, string> = {
+  carried: 'took over the state',
+  migrated: 'took over the state, migrated',
+  from_canary: 'with the state of its canary',
+  restored: 'with the state it had',
+};
+
+/** What it began with; to begin with nothing goes without saying. */
+export function beganWith(activation: Activation): string {
+  return BEGINNINGS[activation.state] ?? '';
+}
+
 /** Changes whenever what the host keeps on record of policies may have changed, so that it is asked for again. */
 export function recordKey(policies: readonly PolicyCard[] | undefined): string {
   return (policies ?? []).map((card) => `${card.kind} ${card.generation} ${card.digest} ${card.confirm_by ?? ''} ${card.canary?.digest ?? ''}`).join(';');
