@@ -152,7 +152,8 @@ await checks.check('a script is brought in by upload: its stages show, and it be
   await swap.and(page.locator('[data-status=active]')).waitFor();
   const stages = swap.getByRole('button', { name: /Stages/ });
   if ((await stages.getAttribute('aria-expanded')) === 'false') await stages.click();
-  for (const stage of ['compile', 'self_test', 'activate']) await swap.locator(`[data-stage-slug=${stage}][data-stage-status=passed]`).waitFor();
+  // Scripts have no stage of compiling to pass.
+  for (const stage of ['parse', 'self_test', 'activate']) await swap.locator(`[data-stage-slug=${stage}][data-stage-status=passed]`).waitFor();
   await screenshot(page, 'host-swap-desktop-light');
   brought = { ...next, before: before[next.kind] };
 });
@@ -233,6 +234,13 @@ for (const size of Object.keys(SIZES)) {
         await screenshot(page, `host-overview-${size}-${theme}`);
         await expectNoSidewaysScroll(page);
         await expectContrast(page);
+        for (const [name, hash] of [['policies', '#/policies'], ['policy', `#/policies/${brought?.kind ?? 'retry'}`]]) {
+          await page.goto(home + hash);
+          await page.waitForSelector('[data-version-row]');
+          await screenshot(page, `host-${name}-${size}-${theme}`);
+          await expectNoSidewaysScroll(page);
+          await expectContrast(page);
+        }
         expect(troubles.length === 0, () => troubles.join('\n'));
       } finally {
         await close();

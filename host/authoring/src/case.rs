@@ -390,6 +390,10 @@ mod tests {
             })
         }
 
+        fn migrate(&mut self, _: &PolicyRef, _: u32, state: &[u8]) -> Result<Vec<u8>, Fault> {
+            Ok(state.to_vec())
+        }
+
         fn fingerprint(&self, _: EngineKind) -> String {
             "test".to_string()
         }

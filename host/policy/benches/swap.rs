@@ -75,6 +75,7 @@ fn first_decision(library: &Library, name: &str, code: &[u8]) -> f64 {
         file: format!("{name}.wasm"),
         bytes: code.to_vec(),
         settings: Vec::new(),
+        trusted: false,
     };
     let began = Instant::now();
     let checked = library

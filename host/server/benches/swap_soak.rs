@@ -17,16 +17,20 @@ use pointsman::driver::{Driver, Setup};
 use pointsman::health::Health;
 use pointsman::hub::Hub;
 use pointsman::inbox::Inbox;
-use pointsman::policy_install::{Installer, Offer};
+use pointsman::policy_install::{Installer, Offer, Order, SwapEnd};
 use pointsman::readers::Readers;
 use pointsman::recovery;
-use pointsman_coordinator::{Policies, Reply, State};
+use pointsman::shadow::Shadows;
+use pointsman::signing::Trust;
+use pointsman::swaps::Swaps;
+use pointsman::wire::ReplayBudgets;
+use pointsman_coordinator::{Policies, State};
 use pointsman_end_to_end::check_journal;
 use pointsman_journal::{Journal, OpenOptions};
 use pointsman_model::command::Command;
 use pointsman_model::context::Context as Question;
 use pointsman_model::decision::Answer;
-use pointsman_model::policy::{EngineKind, Fault, PolicyKind, PolicyRef, Setting, SettingSpec, Value};
+use pointsman_model::policy::{EngineKind, Fault, PolicyKind, PolicyLimits, PolicyRef, Setting, SettingSpec, Value};
 use pointsman_model::promotion::ServedSample;
 use pointsman_model::run::{AttemptToken, Completion, Failure, FailureClass, HostLoss, ModelFile, Pair, Run, RunEnd, RunReport, Work};
 use pointsman_model::settings::Settings;
@@ -145,6 +149,7 @@ impl Soak {
         let hub = Hub::start("soak".to_string(), view.dashboard(restored.coordinator.state()));
         let library = Library::with_cache(&data.join("cache"))?;
         let load = Arc::new(Load::default());
+        let (events, _) = tokio::sync::broadcast::channel(1024);
         let (wants, wanted) = channel::<Wants>();
         let told = wants.clone();
         let driver = Driver::start(Setup {
@@ -156,12 +161,12 @@ impl Soak {
                 engines: Engines::new(library.clone()),
                 load: load.clone(),
             }),
-            hub,
+            hub: hub.clone(),
             on_wants: Box::new(move |wants| {
                 // Fails only when the runner has ended.
                 let _ = told.send(wants);
             }),
-            events: tokio::sync::broadcast::channel(16).0,
+            events: events.clone(),
             health: Arc::new(Health::default()),
             check_replay: false,
         })?;
@@ -201,7 +206,18 @@ impl Soak {
             std::thread::Builder::new().name("fake-runner".into()).spawn(move || runner.run(&wanted))?,
             std::thread::Builder::new().name("feeder".into()).spawn(move || feeder.run())?,
         ];
-        let installer = Installer::new(library, inbox.clone(), Arc::new(Readers::new(path.clone())));
+        let installer = Installer::new(
+            library,
+            inbox.clone(),
+            Arc::new(Readers::new(path.clone())),
+            Swaps::new(hub.clone()),
+            Shadows::start(hub, events.subscribe())?,
+            Trust {
+                keys: data.join("trusted-keys"),
+                required: false,
+            },
+            PolicyLimits::default(),
+        );
         Ok(Soak {
             driver,
             inbox,
@@ -328,7 +344,12 @@ impl<'a> Swapper<'a> {
             let offer = Offer {
                 file: name.rsplit('/').next().unwrap_or(name).to_string(),
                 code,
-                settings: Vec::new(),
+                // A replay of recorded decisions takes longer than all other stages together, and is measured elsewhere.
+                budgets: ReplayBudgets {
+                    last: 0,
+                    ..ReplayBudgets::default()
+                },
+                ..Offer::default()
             };
             let checked = soak.installer.check(&offer).map_err(|problem| anyhow::anyhow!("{name}: {}", problem.message))?;
             let schema = checked.description.settings_schema.clone();
@@ -343,10 +364,13 @@ impl<'a> Swapper<'a> {
         let (offer, schema) = &choices[(self.number / 4 % choices.len() as u64) as usize];
         let mut offer = offer.clone();
         offer.settings = vec![varied(schema, self.number).with_context(|| format!("{} has a number among its settings", offer.file))?];
-        let checked = self.soak.installer.check(&offer).map_err(|problem| anyhow::anyhow!("{}: {}", offer.file, problem.message))?;
-        let reply = self.soak.installer.activate(checked, Actor::new("soak"), format!("swap {}", self.number))?;
-        ensure!(matches!(reply, Reply::Generation(_)), "{} was not activated", offer.file);
-        Ok(())
+        let file = offer.file.clone();
+        let order = Order::activate(offer, Actor::new("soak"), format!("swap {}", self.number));
+        match self.soak.installer.swap(order) {
+            SwapEnd::Done { generation: _ } => Ok(()),
+            SwapEnd::WasActive { generation: _ } => bail!("{file} was active already"),
+            SwapEnd::Failed(problem) | SwapEnd::Refused(problem, _) => bail!("{file}: {}", problem.message),
+        }
     }
 }
 

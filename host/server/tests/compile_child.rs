@@ -18,6 +18,7 @@ fn check(child: CompileChild, bytes: Vec<u8>) -> Result<Checked, PolicyProblem> 
         file: "policy.wasm".into(),
         bytes,
         settings: Vec::new(),
+        trusted: false,
     };
     Library::with_compiler(Compiler::Child(child)).check(source, PolicyLimits::default())
 }
@@ -44,6 +45,7 @@ fn what_a_child_compiles_runs_here() {
         file: "retry_backoff.wasm".into(),
         bytes: code,
         settings: Vec::new(),
+        trusted: false,
     };
     let checked = library
         .check(source, PolicyLimits::default())

@@ -142,6 +142,7 @@ fn command(dice: &mut Dice, world: &World) -> (Command, bool) {
             let policies = kinds.into_iter().map(|kind| Activation {
                 description: description(dice, kind),
                 fresh_state: dice.roll(8) == 0,
+                report: None,
             });
             Command::ActivatePolicies {
                 policies: policies.collect(),

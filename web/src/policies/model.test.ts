@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { activationFactory, policyFactory, shadowFactory, stageFactory, swapFactory, versionFactory } from '../testing/factories';
 import type { PolicyCard } from '../wire';
-import { agreement, badges, beganWith, breakerView, countdown, endOf, guards, history, olderFirst, percent, picked, recordKey, stageProgress, stageTime, swapGenerations, swapName, swapPlace, swapsOf, swapWord, versionName } from './model';
+import { agreement, badges, beganWith, breakerView, countdown, endOf, guards, history, olderFirst, percent, picked, recordKey, stageProgress, stageTime, swapGenerations, swapName, swapPlace, swapsOf, swapWord, took, toConfirm, versionName } from './model';
 
 test('a kind that simply serves has nothing to tell; trouble comes before trials', () => {
   expect(badges(policyFactory.serving('retry'))).toEqual([]);
@@ -71,6 +71,14 @@ test('a swap that made no generation is done, not active', () => {
   expect(swapWord(swapFactory.active(1))).toBe('active');
   expect(swapWord(swapFactory.active(1, [{ generation: null }]))).toBe('done');
   expect(swapWord(swapFactory.running(1))).toBe('under way');
+});
+
+test('a swap is to be confirmed as long as what it brought in serves unconfirmed', () => {
+  const swap = { ...swapFactory.active(1), confirm_by: 9_000 };
+  expect(toConfirm(swap, [policyFactory.serving('retry', { generation: 2, confirm_by: 9_000 })])).toBe(9_000);
+  expect(toConfirm(swap, [policyFactory.serving('retry', { generation: 2 })])).toBeNull();
+  expect(toConfirm(swap, [policyFactory.serving('retry', { generation: 3, confirm_by: 12_000 })])).toBeNull();
+  expect([took(31.4), took(1_300), took(72_000)]).toEqual(['31 ms', '1.3 s', '1 min 12 s']);
 });
 
 test('swaps of a kind: those under way first of all, also those that have not said their kind', () => {

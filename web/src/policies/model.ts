@@ -1,6 +1,6 @@
 /** What the policies page shows, worked out from the read model; the views only draw it. */
 
-import { count, number, plural, short } from '../format';
+import { count, durationLong, number, plural, short } from '../format';
 import type { Glyph, Mark, Tone } from '../words';
 import type { Activation, BreakerCard, PolicyCard, ShadowCard, Swap, SwapPart, SwapStage, VersionRow } from '../wire';
 
@@ -105,6 +105,18 @@ export function stageTime(stage: SwapStage): string {
   if (stage.ms === null || stage.status === 'skipped') return '';
   if (stage.ms < 1) return '< 1 ms';
   return stage.ms < 10_000 ? `${count(Math.round(stage.ms))} ms` : `${(stage.ms / 1000).toFixed(1)} s`;
+}
+
+/** `31 ms`, `1.3 s`, `1 min 12 s`. */
+export function took(ms: number): string {
+  return ms < 1_000 ? `${Math.max(0, Math.round(ms))} ms` : durationLong(ms);
+}
+
+/** Until when what a swap brought in is to be confirmed; none once it is, or something else serves. The swap itself is not told. */
+export function toConfirm(swap: Swap, policies: readonly PolicyCard[]): number | null {
+  if (swap.status !== 'active' || swap.confirm_by === null) return null;
+  const waits = swap.parts.some((part) => policies.some((card) => card.kind === part.kind && card.generation === part.generation && card.confirm_by !== null));
+  return waits ? swap.confirm_by : null;
 }
 
 /** What is done of what there is to do, for a stage that counts and still runs. */

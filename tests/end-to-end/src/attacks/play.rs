@@ -53,11 +53,7 @@ pub(super) fn ask(description: PolicyDescription, policies: &mut dyn Policies, c
         settings: course.settings,
         actor: actor.clone(),
     })?;
-    told(Command::ActivatePolicy {
-        description,
-        actor: actor.clone(),
-        reason: reason(),
-    })?;
+    told(Command::activate(description, actor.clone(), reason()))?;
     if kind != PolicyKind::Curriculum {
         for host in ["first", "second"] {
             told(Command::SubmitSource(NewSource {

@@ -255,6 +255,7 @@ pub(super) fn source(file: &str, bytes: impl Into<Vec<u8>>) -> PolicySource {
         file: file.to_string(),
         bytes: bytes.into(),
         settings: Vec::new(),
+        trusted: false,
     }
 }
 

@@ -209,6 +209,10 @@ impl Policies for Nonsense {
         self.0.clone()
     }
 
+    fn migrate(&mut self, _policy: &PolicyRef, _from_version: u32, state: &[u8]) -> Result<Vec<u8>, Fault> {
+        Ok(state.to_vec())
+    }
+
     fn fingerprint(&self, engine: EngineKind) -> String {
         format!("nonsense {}", engine.slug())
     }
