@@ -149,5 +149,5 @@ fn a_script_without_a_migration_says_so() {
     let code = "fn describe() { #{ name: \"s\", version: \"1\", kind: \"retry\" } }\nfn decide(ctx) { #{ verdict: \"give_up\" } }";
     let policy = install(&library, "s.rhai", code).policy;
     let fault = Engines::new(library).migrate(&policy, 1, b"1").expect_err("nothing to ask");
-    assert!(fault.detail.contains("no `migrate`"), "{}", fault.detail);
+    assert!(fault.detail.contains("no `fn migrate(from_version, state)`"), "{}", fault.detail);
 }

@@ -99,7 +99,10 @@ fn main() -> Result<()> {
         }
     }
     let swapping = Stretch::of(&soak, started.elapsed());
-    println!("swapping: {swapping}; {swaps} swaps at {:.0}/s, each checked, installed and activated", swaps as f64 / started.elapsed().as_secs_f64());
+    println!(
+        "swapping: {swapping}; {swaps} swaps at {:.0}/s, each checked, installed and activated",
+        swaps as f64 / started.elapsed().as_secs_f64()
+    );
 
     let journal = soak.stop()?;
     let findings = check_journal(&journal)?;
@@ -114,9 +117,16 @@ fn main() -> Result<()> {
     let end = *memory.last_key_value().context("memory at the end")?.1 as f64;
     let (slower, grown) = (swapping.p99_us / calm.p99_us, end / half);
     println!("p99 of a decision while swapping: {slower:.2} times calm; resident memory over the second half: {grown:.3} times");
-    ensure!(swapping.per_second >= DECISIONS_PER_SECOND_MIN, "{:.0} decisions/s are fewer than {DECISIONS_PER_SECOND_MIN}", swapping.per_second);
+    ensure!(
+        swapping.per_second >= DECISIONS_PER_SECOND_MIN,
+        "{:.0} decisions/s are fewer than {DECISIONS_PER_SECOND_MIN}",
+        swapping.per_second
+    );
     ensure!(slower <= P99_FACTOR_MAX, "p99 is {slower:.2} times that of the calm stretch");
-    ensure!(grown <= MEMORY_FACTOR_MAX, "resident memory has grown {grown:.3} times over the second half");
+    ensure!(
+        grown <= MEMORY_FACTOR_MAX,
+        "resident memory has grown {grown:.3} times over the second half"
+    );
     Ok(())
 }
 
@@ -203,7 +213,9 @@ impl Soak {
             load: load.clone(),
         };
         let threads = vec![
-            std::thread::Builder::new().name("fake-runner".into()).spawn(move || runner.run(&wanted))?,
+            std::thread::Builder::new()
+                .name("fake-runner".into())
+                .spawn(move || runner.run(&wanted))?,
             std::thread::Builder::new().name("feeder".into()).spawn(move || feeder.run())?,
         ];
         let installer = Installer::new(
@@ -351,7 +363,10 @@ impl<'a> Swapper<'a> {
                 },
                 ..Offer::default()
             };
-            let checked = soak.installer.check(&offer).map_err(|problem| anyhow::anyhow!("{name}: {}", problem.message))?;
+            let checked = soak
+                .installer
+                .check(&offer)
+                .map_err(|problem| anyhow::anyhow!("{name}: {}", problem.message))?;
             let schema = checked.description.settings_schema.clone();
             files.entry(checked.description.kind).or_default().push((offer, schema));
         }
@@ -379,7 +394,11 @@ fn varied(schema: &[SettingSpec], number: u64) -> Option<Setting> {
     schema.iter().find_map(|spec| {
         let Value::Number(default) = spec.default else { return None };
         let step = default.abs().max(1e-3) * 1e-9 * number as f64;
-        let value = if spec.maximum.is_some_and(|most| default + step > most) { default - step } else { default + step };
+        let value = if spec.maximum.is_some_and(|most| default + step > most) {
+            default - step
+        } else {
+            default + step
+        };
         Some(Setting {
             name: spec.name.clone(),
             value: Value::Number(value),

@@ -14,8 +14,8 @@ use pointsman_model::{Actor, Digest, Millis};
 use pointsman_sim::{Scripted, World};
 use std::collections::{BTreeMap, BTreeSet};
 
-const STEPS: u64 = 1_000;
-const SEEDS: u64 = 4;
+const STEPS: u64 = 1_500;
+const SEEDS: u64 = 6;
 const NAMES: [&str; 3] = ["calm", "bold", "wild"];
 
 struct Dice(u64);

@@ -149,7 +149,7 @@ pub fn limits_for(class: FaultClass) -> PolicyLimits {
 
 /// Loads code as a start of the host does: without asking it anything, as it was once accepted.
 pub fn load_unasked(library: &Library, engine: EngineKind, kind: PolicyKind, code: &[u8], limits: PolicyLimits) -> PolicyRef {
-    let digest = version_digest(engine, kind, Digest::of(code), &[], limits);
+    let digest = version_digest(engine, kind, pointsman_policy::sha256(code), &[], limits);
     let policy = PolicyRef {
         name: "hostile".into(),
         version: "1".into(),

@@ -26,7 +26,16 @@ pub fn options(data: &TempDir) -> HostOptions {
 pub async fn start() -> Fixture {
     let data = TempDir::new().expect("a directory");
     let host = Host::start(options(&data)).await.expect("the host starts");
-    Fixture { host, data }
+    let fixture = Fixture { host, data };
+    // What is shown follows what is, with a pause between: the start is over when all of it is shown.
+    fixture
+        .wait_for("the shipped policies", |state| {
+            let cards = state["policies"].as_array().expect("a list");
+            let swaps = state["swaps"].as_array().expect("a list");
+            cards.iter().filter(|card| card["generation"] != 0).count() == 4 && swaps.iter().all(|swap| swap["status"] != "running")
+        })
+        .await;
+    fixture
 }
 
 impl Fixture {

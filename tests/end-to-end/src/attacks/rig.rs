@@ -192,7 +192,7 @@ impl Rig {
             policy: PolicyRef {
                 name: "hostile".into(),
                 version: "1".into(),
-                digest: version_digest(engine, kind, Digest::of(code), &[], limits),
+                digest: version_digest(engine, kind, pointsman_policy::sha256(code), &[], limits),
                 engine,
             },
             kind,
