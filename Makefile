@@ -47,7 +47,7 @@ test-rust:
 	POINTSMAN_REQUIRE_PLUGINS=1 $(CARGO) test --release --workspace
 
 test-plugins:
-	cd plugins && $(CARGO) test --release --workspace --lib --target-dir target
+	cd plugins && $(CARGO) test --release --workspace --exclude c-bindings --lib --target-dir target
 
 test-web: web/node_modules/.installed
 	cd web && npm run --silent check && npm run --silent test
@@ -72,10 +72,8 @@ attack-check: build checks ## Hostile policies and 10,000 mutants, all contained
 	"$(TARGET)/release/attack-check"
 
 language-check: build checks ## Every language template: new, build, test, activate, a live decision
+	cd plugins && $(CARGO) test --release -p c-bindings --target-dir target
 	"$(TARGET)/release/language-check"
-
-language-check-quick: build checks
-	"$(TARGET)/release/language-check" --quick
 
 browser-check: build ## The dashboard in headless Chromium, on a running host
 	@scripts/browser-check.sh "$(PROGRAM)"
@@ -89,4 +87,4 @@ bench: build ## Decisions, swaps and journal beside their limits, in one run
 clean: ## Remove what was built and the demo's data
 	rm -rf target plugins/target plugins/dist web/dist web/node_modules tests/browser/node_modules .pointsman
 
-.PHONY: help setup web xtask plugins build run test test-rust test-plugins test-web check-structure checks demo-check crash-check attack-check language-check language-check-quick browser-check swap-soak bench clean
+.PHONY: help setup web xtask plugins build run test test-rust test-plugins test-web check-structure checks demo-check crash-check attack-check language-check browser-check swap-soak bench clean
