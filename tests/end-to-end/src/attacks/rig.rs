@@ -7,7 +7,6 @@ use super::play::{self, Asked, Course};
 use super::table::{Seen, Table, seen, short};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use pointsman_coordinator::Policies;
-use pointsman_model::Digest;
 use pointsman_model::context::Context;
 use pointsman_model::decision::{Answer, Link, RetryVerdict, Verdict};
 use pointsman_model::policy::*;
