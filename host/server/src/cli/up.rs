@@ -3,9 +3,10 @@
 use super::UpOptions;
 use super::exit::Exit;
 use super::text::{colours, printable};
+use crate::demo::{self, Demo};
 use crate::host::{Host, HostOptions};
 use crate::story::{Line, Story};
-use crate::{clock, demo};
+use crate::clock;
 use anyhow::Context as _;
 use pointsman_model::event::Event;
 use serde_json::json;
@@ -97,19 +98,11 @@ async fn run(options: HostOptions, up: UpOptions, json: bool) -> anyhow::Result<
     if let Some(directory) = watched {
         say(&format!("a policy saved in {} goes live", directory.display()), false);
     }
-    let mut harmed = true;
+    let mut demo = None;
     if up.demo {
-        let fresh = inbox.look(|state| state.sources.is_empty() && state.models.is_empty()).await?;
-        if fresh {
-            say(
-                "demo: five hosts, a window of 5 successes, one run that fails once, and later two bad sources",
-                false,
-            );
-            demo::begin(&inbox).await?;
-            harmed = false;
-        } else {
-            say("demo: this data directory is in use already; it goes on where it was", false);
-        }
+        let (begun, told) = Demo::start(inbox.clone(), &host.parts.readers).await?;
+        say(told, false);
+        demo = Some(begun);
     }
     let code = loop {
         tokio::select! {
@@ -126,10 +119,11 @@ async fn run(options: HostOptions, up: UpOptions, json: bool) -> anyhow::Result<
                     for Line { text, is_live } in story.tell(&batch) {
                         say(&text, is_live);
                     }
-                    if !harmed && batch.entries.iter().any(|entry| matches!(entry.event, Event::ModelApplied { .. })) {
-                        harmed = true;
-                        say("demo: now two sources that do harm; watch the gate", false);
-                        demo::harm(&inbox).await?;
+                    let applied = batch.entries.iter().any(|entry| matches!(entry.event, Event::ModelApplied { .. }));
+                    if let Some(demo) = demo.as_mut().filter(|_| applied)
+                        && let Some(told) = demo.go_on().await?
+                    {
+                        say(told, false);
                     }
                 }
                 Err(RecvError::Lagged(missed)) => say(&format!("({missed} steps not told)"), false),
