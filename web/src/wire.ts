@@ -378,7 +378,7 @@ policy: string | null, digest: string | null,
 /**
  * The generation it became.
  */
-generation: number | null, stages: Array<SwapStage>, replay: ReplayReport | null,
+generation: number | null, stages: Array<SwapStage>, replay: ReplayReport | null, replay_timing: ReplayTiming | null,
 /**
  * Name of the key that signed the code.
  */
@@ -416,6 +416,10 @@ export type SwapList = { swaps: Array<Swap>, };
  */
 export type ReplayReport = { kind: string, policy: string, digest: string,
 /**
+ * The window: its first and last decision, and when they were made.
+ */
+first_decision: number | null, last_decision: number | null, from: number | null, until: number | null,
+/**
  * Recorded decisions looked at: those replayed and those that cannot be.
  */
 looked_at: number, replayed: number, not_replayable: Array<Counted>, same: number,
@@ -428,13 +432,30 @@ changed: number,
  */
 changed_share: number,
 /**
+ * The version answered with state: each answer stands on the ones before.
+ */
+keeps_state: boolean,
+/**
  * By class, most frequent first; `reason_only` is not a change of the verdict.
  */
 classes: Array<Counted>, new_errors: number, errors_gone: number,
 /**
  * Of the recorded decisions, and of the replay.
  */
-before: CostSummary, after: CostSummary, first_divergence: Divergence | null, budgets: ReplayBudgets,
+before: CostSummary, after: CostSummary,
+/**
+ * Up to here the recorded course is the one this version would have taken. What comes after is each recorded question
+ * asked by itself, not a forecast: the version would have been asked other questions.
+ */
+first_divergence: Divergence | null,
+/**
+ * Hosts, campaigns, sources and models whose decisions change, most changes first in each dimension.
+ */
+groups: Array<ReplayGroup>, groups_left_out: number,
+/**
+ * Each change, oldest first, as many as were asked for.
+ */
+cases: Array<Divergence>, cases_left_out: number, budgets: ReplayBudgets,
 /**
  * Budgets that are broken, a sentence each with its numbers.
  */
@@ -464,9 +485,9 @@ forbidden: Array<string>, };
 export type Counted = { slug: string, label: string, count: number, };
 
 /**
- * Fuel and time of decisions, by rank; none where nothing is known.
+ * Fuel of decisions, by rank; none where nothing is known.
  */
-export type CostSummary = { fuel_p50: number | null, fuel_p99: number | null, micros_p50: number | null, micros_p99: number | null, };
+export type CostSummary = { fuel_p50: number | null, fuel_p99: number | null, };
 
 /**
  * A recorded decision that would have been another.
@@ -479,7 +500,109 @@ class: string, class_label: string,
 /**
  * In words: what was decided, and what would be.
  */
-before: string, after: string, };
+before: string, after: string, before_reasons: Array<string>, after_reasons: Array<string>, };
+
+/**
+ * Decisions that touch one host, campaign, source or model.
+ */
+export type ReplayGroup = {
+/**
+ * host, campaign, source, model
+ */
+dimension: string, key: string, replayed: number, changed: number,
+/**
+ * Decided for it before and not after, and the other way round.
+ */
+lost: number, gained: number, };
+
+/**
+ * Time of the recorded decisions and of the replay. Beside the report, which is the same each time; this is not.
+ */
+export type ReplayTiming = { before: TimeSummary, after: TimeSummary, };
+
+/**
+ * Time of decisions in microseconds, by rank; none where nothing is known.
+ */
+export type TimeSummary = { micros_p50: number | null, micros_p99: number | null, };
+
+/**
+ * One line of a long answer.
+ */
+export type ReplayLine = { "progress": ReplayProgress } | { "report": ReplayReport } | { "timing": ReplayTiming } | { "verification": VerificationReport } | { "problem": Problem };
+
+export type ReplayProgress = { done: number, total: number, };
+
+/**
+ * Recorded decisions made again by the versions that made them.
+ */
+export type VerificationReport = { looked_at: number,
+/**
+ * Verdict, reasons, scores, state and fuel.
+ */
+identical: number,
+/**
+ * The verdict, and not all of the rest.
+ */
+same_verdict: number, diverged: number, not_replayable: number, why_not: Array<Counted>,
+/**
+ * Engines that the decisions were made by.
+ */
+engines: Array<string>,
+/**
+ * The oldest that are not identical.
+ */
+rows: Array<VerificationRow>, };
+
+export type VerificationRow = { decision: number, kind: string, policy: string,
+/**
+ * identical, same_verdict, diverged, not_replayable
+ */
+result: string,
+/**
+ * The verdict that was recorded, in words.
+ */
+recorded: string, detail: string, };
+
+/**
+ * What would have had to be different for another decision, nearest first.
+ */
+export type FlipReport = { decision: number, policy: string, flips: Array<FlipRow>,
+/**
+ * Numbers of the context that were moved, and questions that were asked.
+ */
+fields: number, asked: number,
+/**
+ * Whether every number was moved, or the questions ran out first.
+ */
+complete: boolean,
+/**
+ * Why nothing can be told, if nothing can.
+ */
+why_not: string | null, };
+
+/**
+ * One number that makes another decision when it alone is moved.
+ */
+export type FlipRow = {
+/**
+ * Where it stands in the context: `candidates[3].age_s`.
+ */
+field: string, from: number, to: number,
+/**
+ * The verdict's word, and the whole of it in words.
+ */
+verdict: string, becomes: string, };
+
+/**
+ * What a script of a kind may name.
+ */
+export type Definitions = { kind: string, entries: Array<Definition>, };
+
+export type Definition = {
+/**
+ * function, context, answer ...
+ */
+place: string, name: string, signatures: Array<string>, };
 
 /**
  * A version that sees what is decided, and decides nothing.

@@ -15,6 +15,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod recorded;
+
+pub use recorded::case_of_decision;
+pub(crate) use recorded::{difference_from, fields_of};
+
 /// One case, as it stands in a JSON file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,6 +49,9 @@ pub struct Expected {
     /// Instead of a verdict: how the policy is expected to fail.
     #[serde(default)]
     pub fault: Option<FaultClass>,
+    /// Instead of either: any answer that fits.
+    #[serde(default)]
+    pub answers: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +62,13 @@ pub enum CaseError {
     Parse { path: PathBuf, problem: String },
     #[error("there are no cases in {0}; write one: {{\"name\": \"...\", \"context\": {{}}, \"expect\": {{\"verdict\": \"...\"}}}}")]
     None(PathBuf),
+}
+
+impl Case {
+    /// The whole context that a version of this kind is asked; `plain` is the plain one.
+    pub fn context(&self, plain: &Context, description: &PolicyDescription) -> Result<Context, String> {
+        context_of(self, plain, description)
+    }
 }
 
 /// What became of a case.
@@ -115,8 +130,14 @@ fn parse(file: &Path, text: &str) -> Result<Vec<Case>, CaseError> {
     for (at, value) in values.into_iter().enumerate() {
         let case: Case = serde_path_to_error::deserialize(value)
             .map_err(|error| refuse(format!("case {}: {}: {}", at + 1, error.path(), error.inner())))?;
-        if case.expect.verdict.is_some() == case.expect.fault.is_some() {
-            return Err(refuse(format!("case '{}': expect either a verdict or a fault", case.name)));
+        let Expected {
+            verdict, fault, answers, ..
+        } = &case.expect;
+        if usize::from(verdict.is_some()) + usize::from(fault.is_some()) + usize::from(*answers) != 1 {
+            return Err(refuse(format!(
+                "case '{}': expect one of verdict, fault and answers (true: any answer that fits)",
+                case.name
+            )));
         }
         if case.expect.fault.is_some() && !case.expect.reasons.is_empty() {
             return Err(refuse(format!("case '{}': a fault has no reasons", case.name)));
@@ -178,6 +199,7 @@ fn compare(case: &Case, verdict: &Verdict, outcome: &mut CaseOutcome) {
         verdict: expected,
         reasons,
         fault,
+        answers: _,
     } = &case.expect;
     let given = inner(verdict);
     if let Some(class) = fault {
@@ -353,7 +375,7 @@ mod tests {
     use super::*;
     use pointsman_model::Digest;
     use pointsman_model::context::{Frame, RetryContext};
-    use pointsman_model::decision::{Advice, Answer, Reason, RetryVerdict};
+    use pointsman_model::decision::{Advice, Answer, Link, Reason, RetryVerdict, Ruling};
     use pointsman_model::policy::{EngineKind, Fault, PolicyKind, PolicyLimits, PolicyRef};
     use pointsman_model::run::FailureClass;
 
@@ -423,8 +445,8 @@ mod tests {
         })
     }
 
-    fn check(case: Value, problem: &str) {
-        let description = PolicyDescription {
+    fn description() -> PolicyDescription {
+        PolicyDescription {
             policy: PolicyRef {
                 name: "waits".to_string(),
                 version: "1".to_string(),
@@ -441,7 +463,11 @@ mod tests {
             limits: PolicyLimits::default(),
             state_version: 0,
             code_bytes: 0,
-        };
+        }
+    }
+
+    fn check(case: Value, problem: &str) {
+        let description = description();
         let text = json!([case]).to_string();
         let problems = match parse(Path::new("c.json"), &text) {
             Ok(cases) => run_case(&cases[0], &plain(), &description, &mut Waits).problems.join("; "),
@@ -517,7 +543,37 @@ mod tests {
             json!({"name": "a", "settings": {"wait_ms": true}, "expect": {"verdict": "retry"}}),
             "of another type",
         );
-        check(json!({"name": "a", "expect": {}}), "expect either a verdict or a fault");
+        check(json!({"name": "a", "expect": {}}), "expect one of verdict, fault and answers");
         check(json!({"name": "a", "expected": {}}), "unknown field `expected`");
+    }
+
+    #[test]
+    fn a_recorded_decision_is_a_case_that_passes_and_says_only_what_is_special() {
+        let description = description();
+        let mut recorded = plain();
+        let Context::Retry(retry) = &mut recorded else {
+            panic!("a retry question")
+        };
+        retry.frame.settings.clone_from(&description.settings);
+        retry.frame.seed = 77;
+        retry.budget_left = 1;
+        retry.host = None;
+        let answer = Waits.ask(&description.policy, &recorded).expect("it answers");
+        let ruling = Ruling {
+            verdict: answer.verdict,
+            advice: answer.advice,
+            link: Link::Active,
+            policy: description.policy.clone(),
+            engine: "test".to_string(),
+            cost: Cost::default(),
+            declined: Vec::new(),
+        };
+        let made = case_of_decision("decision 7", &recorded, &plain(), &ruling).expect("it can be a case");
+        let fields: Vec<&String> = made["context"].as_object().expect("fields").keys().collect();
+        assert!(fields.len() <= 3 && made["context"]["frame"] == json!({ "seed": 77 }), "{made:#}");
+        let cases = parse(Path::new("made.json"), &made.to_string()).expect("a case");
+        let outcome = run_case(&cases[0], &plain(), &description, &mut Waits);
+        assert!(outcome.passed, "{:?}", outcome.problems);
+        assert_eq!(context_of(&cases[0], &plain(), &description).expect("a context"), recorded);
     }
 }

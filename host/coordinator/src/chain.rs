@@ -2,7 +2,7 @@
 //! says which link answered and why the earlier ones did not.
 
 use crate::check::check_verdict;
-use crate::fallback;
+use crate::fallback::built_in;
 use crate::guards::Guards;
 use crate::input::{StickyKey, input_key};
 use crate::port::Policies;
@@ -63,12 +63,7 @@ pub(crate) fn rule(
         let frame = context.frame_mut();
         frame.settings.clear();
         frame.state.clear();
-        let (verdict, advice) = fallback::decide(context, &guards);
-        let answer = Answer {
-            verdict,
-            advice,
-            cost: Cost::default(),
-        };
+        let answer = built_in(context, &guards);
         debug_assert!(check_verdict(context, &answer).is_ok(), "the built-in answers what fits");
         debug_assert!(guards.check(context, &answer.verdict).is_ok(), "the built-in keeps to the guards");
         (

@@ -3,10 +3,21 @@
 
 use crate::guards::Guards;
 use pointsman_model::context::{Context, RetryContext, SelectionContext};
-use pointsman_model::decision::{Advice, CurriculumVerdict, GateVerdict, Reason, RetryVerdict, SelectionVerdict, Verdict};
+use pointsman_model::decision::{Advice, Answer, CurriculumVerdict, GateVerdict, Reason, RetryVerdict, SelectionVerdict, Verdict};
+use pointsman_model::policy::Cost;
 use pointsman_model::source::Lane;
 
-pub(crate) fn decide(context: &Context, guards: &Guards) -> (Verdict, Advice) {
+/// What the built-in fallback of the context's kind answers.
+pub fn built_in(context: &Context, guards: &Guards) -> Answer {
+    let (verdict, advice) = decide(context, guards);
+    Answer {
+        verdict,
+        advice,
+        cost: Cost::default(),
+    }
+}
+
+fn decide(context: &Context, guards: &Guards) -> (Verdict, Advice) {
     match context {
         Context::Selection(context) => select(context, guards),
         Context::Retry(context) => retry(context),

@@ -19,6 +19,7 @@ mod state;
 
 pub use check::check_verdict;
 pub use coordinator::{Coordinator, Handled, Refusal, RefusalKind, Reply, SnapshotError};
+pub use fallback::built_in;
 pub use guards::{GuardViolation, Guards};
 pub use handle::{CONFIRM_MS_MAX, CONFIRM_MS_MIN};
 pub use input::{input_in_words, input_key};

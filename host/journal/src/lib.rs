@@ -33,6 +33,7 @@ mod rows;
 mod schema;
 mod snapshot;
 mod verify;
+mod window;
 mod words;
 
 pub use append::{AppendError, PolicyCode};
@@ -45,3 +46,4 @@ pub use rows::{
 };
 pub use snapshot::SnapshotError;
 pub use verify::{PROBLEMS_MAX, Problem, RebuildError, VerifyOptions, VerifyReport};
+pub use window::StoredDecision;

@@ -22,7 +22,7 @@ pub struct Library(Arc<Shelves>);
 
 struct Shelves {
     versions: RwLock<HashMap<Digest, Arc<Version>>>,
-    cache: Option<CompiledCache>,
+    cache: Option<Arc<CompiledCache>>,
     trusts_scripts: AtomicBool,
     compiler: Compiler,
 }
@@ -83,7 +83,12 @@ impl Library {
             path: directory.to_path_buf(),
             source,
         })?;
-        Ok(Library::over(compiler, Some(cache)))
+        Ok(Library::over(compiler, Some(Arc::new(cache))))
+    }
+
+    /// A library without a version that compiles as this one does and shares its cache.
+    pub fn empty(&self) -> Library {
+        Library::over(self.0.compiler.clone(), self.0.cache.clone())
     }
 
     /// Whether the operator vouches for every script that is checked from now on. Versions that were recorded run as
@@ -92,7 +97,7 @@ impl Library {
         self.0.trusts_scripts.store(trust, Ordering::Relaxed);
     }
 
-    fn over(compiler: Compiler, cache: Option<CompiledCache>) -> Library {
+    fn over(compiler: Compiler, cache: Option<Arc<CompiledCache>>) -> Library {
         Library(Arc::new(Shelves {
             versions: RwLock::default(),
             cache,
@@ -313,9 +318,9 @@ impl Library {
         match engine {
             EngineKind::Component => {
                 let Shelves { cache, compiler, .. } = &*self.0;
-                component::load(file, code, digest, limits, cache.as_ref(), compiler, on_stage).map(Program::Component)
+                component::load(file, code, digest, limits, cache.as_deref(), compiler, on_stage).map(Program::Component)
             }
-            EngineKind::Rhai => script::load(file, code, false, limits, self.0.cache.as_ref()).map(Program::Script),
+            EngineKind::Rhai => script::load(file, code, false, limits, self.0.cache.as_deref()).map(Program::Script),
             EngineKind::TrustedRhai => script::load(file, code, true, limits, None).map(Program::Script),
             EngineKind::BuiltIn => Err(PolicyProblem::new(
                 ProblemCode::UnknownFormat,

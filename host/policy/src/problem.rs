@@ -115,7 +115,7 @@ codes! {
     UntrustedKey = "PM2143",
     "The signature is right, but its key is not among those that this host trusts. An operator trusts a key by putting its .pub file into the directory of trusted keys.";
     BudgetBroken = "PM2151",
-    "The version was asked about recorded decisions, and what it answered is outside the budgets that were declared: too many changed verdicts, new errors, fuel, or a class of change that is forbidden. Nothing live was asked of it. Look with `pointsman policy replay FILE`, and correct the policy or the budgets.";
+    "The version was asked about recorded decisions, and what it answered is outside the budgets that were declared: too many changed verdicts, new errors, fuel, or a class of change that is forbidden. Nothing live was asked of it. Look with `pointsman policy dry-run FILE`, and correct the policy or the budgets.";
     StateNotTaken = "PM2152",
     "The version could not take over the state of the version before it, tried on a copy. Correct `migrate`, or give the policy another name so that it starts empty.";
     ShadowDisagreed = "PM2153",

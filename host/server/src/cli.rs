@@ -2,7 +2,9 @@
 
 mod client;
 pub mod exit;
+mod junit;
 mod policy;
+mod progress;
 mod show;
 mod sign;
 mod swap;
@@ -209,20 +211,20 @@ enum Policy {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// What a file would have decided on the latest recorded decisions.
-    Replay {
-        file: PathBuf,
-        #[arg(long)]
-        settings: Option<PathBuf>,
-        /// Newest decisions of its kind.
-        #[arg(long)]
-        last: Option<u32>,
-        /// JSON file with budgets; default: NAME.budgets.json beside the file, where there is one.
-        #[arg(long)]
-        budgets: Option<PathBuf>,
-        /// Read this data directory instead of asking a host.
-        #[arg(long)]
-        data: Option<PathBuf>,
+    /// What a policy would have decided on recorded decisions, and what that changes. Exit code 3 where budgets are broken.
+    DryRun(policy::DryRun),
+    /// Make recorded decisions again, each by the version that made it. Exit code 3 where one differs.
+    Verify(policy::Verify),
+    /// Take recorded decisions along in a file, for dry runs elsewhere.
+    Export(policy::Export),
+    /// Hunt for contexts on which a policy fails, and save the smallest as cases. Needs no running host.
+    Fuzz(policy::Fuzz),
+    /// What a decision costs, by the size of its question. Needs no running host.
+    Bench(policy::Bench),
+    /// A recorded decision as a test case, on standard output.
+    Case {
+        /// The decision's number.
+        decision: u64,
     },
     /// Let a file see what is decided, and decide nothing.
     #[command(subcommand)]
@@ -464,13 +466,12 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
         Command::Policy(Policy::Unpin { kind, reason }) => {
             done(swap::change(&client, json, &kind, "unpin", &reason, "is not pinned any more"))
         }
-        Command::Policy(Policy::Replay {
-            file,
-            settings,
-            last,
-            budgets,
-            data,
-        }) => swap::replay(&client, json, &file, settings.as_deref(), last, budgets.as_deref(), data.as_deref()),
+        Command::Policy(Policy::DryRun(asked)) => policy::dry_run(&client, json, &asked),
+        Command::Policy(Policy::Verify(asked)) => policy::verify(&client, json, &asked),
+        Command::Policy(Policy::Export(asked)) => policy::export(&client, &asked),
+        Command::Policy(Policy::Fuzz(asked)) => policy::fuzz(json, &asked),
+        Command::Policy(Policy::Bench(asked)) => policy::bench(json, &asked),
+        Command::Policy(Policy::Case { decision }) => policy::case(&client, decision).map(|()| ExitCode::SUCCESS),
         Command::Policy(Policy::Shadow(Shadow::Start { file, settings })) => {
             done(swap::start_shadow(&client, json, &file, settings.as_deref()))
         }

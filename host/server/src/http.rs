@@ -4,11 +4,13 @@ mod assets;
 mod body;
 mod completions;
 mod decisions;
+mod explain;
 mod guard;
 mod jobs;
 mod live;
 mod models;
 mod policies;
+mod replays;
 mod settings;
 mod sources;
 mod swaps;
@@ -18,6 +20,7 @@ mod versions;
 pub use guard::Guard;
 pub(crate) use jobs::point;
 pub use policies::{PolicyUpload, accepted, refused, settings_of, settings_rows};
+pub use replays::{DryRunBody, WindowQuery};
 pub use sources::SourceBody;
 pub use swaps::{ActivateBody, CanaryBody};
 
@@ -55,11 +58,17 @@ pub fn router(app: App, guard: Guard) -> Router {
         .route("/sources/{id}/enable", post(sources::enable))
         .route("/sources/{id}/disable", post(sources::disable))
         .route("/decisions", get(decisions::list))
+        .route("/decisions/window", get(replays::window))
+        .route("/decisions/verify", post(replays::verify_many))
         .route("/decisions/{id}", get(decisions::show))
+        .route("/decisions/{id}/verify", post(replays::verify_one))
+        .route("/decisions/{id}/case", get(explain::case))
+        .route("/decisions/{id}/flips", get(explain::flips))
+        .route("/policies/definitions/{kind}", get(explain::definitions))
         .route("/policies", get(policies::list))
         .route("/policies/check", post(policies::check))
         .route("/policies/activate", post(swaps::activate))
-        .route("/policies/replay", post(swaps::replay))
+        .route("/policies/dry-run", post(replays::dry_run))
         .route("/policies/shadow", post(swaps::start_shadow))
         .route("/policies/canary", post(swaps::start_canary))
         .route("/policies/swaps", get(swaps::list))

@@ -8,7 +8,8 @@
 //! | [`view`], [`hub`] | the read model of the first screen, and the frames that viewers share |
 //! | [`http`] | the API, the live stream and the page |
 //! | [`policy_install`], [`policy_watch`], [`shipped`] | the way of a policy into service |
-//! | [`swaps`], [`policy_replay`], [`shadow`] | its stages as they go, and what it would have decided, then and now |
+//! | [`swaps`], [`dry_run`], [`shadow`] | its stages as they go, and what it would have decided, then and now |
+//! | [`verification`] | decisions made again from their records |
 //! | [`versions`], [`signing`] | versions as the journal keeps them, and who signed them |
 //! | [`standard`] | standard requests, and what they tell about a candidate |
 //! | [`host`] | all of it started and ended in order |
@@ -22,6 +23,7 @@ pub mod cli;
 mod clock;
 pub mod demo;
 pub mod driver;
+pub mod dry_run;
 pub mod health;
 pub mod host;
 pub mod http;
@@ -29,7 +31,6 @@ pub mod hub;
 pub mod inbox;
 pub mod patch;
 pub mod policy_install;
-pub mod policy_replay;
 pub mod policy_watch;
 pub mod problem;
 pub mod readers;
@@ -40,6 +41,7 @@ pub mod signing;
 pub mod standard;
 pub mod story;
 pub mod swaps;
+pub mod verification;
 pub mod versions;
 pub mod view;
 pub mod wire;

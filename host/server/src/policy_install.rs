@@ -75,6 +75,11 @@ impl Installer {
         check(&self.library, offer, self.ceilings, &mut |_| {})
     }
 
+    /// An empty library that compiles as this host does, from the same cache.
+    pub fn library_for_verification(&self) -> Library {
+        self.library.empty()
+    }
+
     /// The same without a host, for the command line.
     pub fn check_offline(library: &Library, offer: &Offer, ceilings: PolicyLimits) -> Result<Checked, wire::PolicyProblem> {
         check(library, offer, ceilings, &mut |_| {})

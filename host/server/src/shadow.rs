@@ -6,7 +6,7 @@
 
 use crate::clock::now_ms;
 use crate::hub::Hub;
-use crate::policy_replay::{counted, diverged, engines_of, guarded};
+use crate::dry_run::{counted, diverged, engines_of, guarded};
 use crate::view::Batch;
 use crate::wire::ShadowCard;
 use pointsman_coordinator::Guards;

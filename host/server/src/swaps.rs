@@ -65,6 +65,7 @@ impl Swaps {
                 generation: None,
                 stages: STAGES.iter().map(|(slug, label)| waiting(slug, label)).collect(),
                 replay: None,
+                replay_timing: None,
                 signed_by: None,
             })
             .collect();

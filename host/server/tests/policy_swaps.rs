@@ -125,7 +125,7 @@ async fn a_replay_and_a_shadow_tell_what_a_policy_would_do_and_a_broken_budget_r
         .await;
 
     // The replay of the journal says the same, with a host and without.
-    let replay = pointsman(&fixture, &["policy", "replay", file, "--json"]).await;
+    let replay = pointsman(&fixture, &["policy", "dry-run", file, "--json"]).await;
     let report = json_of(&replay);
     assert_eq!(replay.status.code(), Some(0), "no budget forbids it");
     assert!(
@@ -137,7 +137,7 @@ async fn a_replay_and_a_shadow_tell_what_a_policy_would_do_and_a_broken_budget_r
         (&json!(0), &json!("idles_more"))
     );
     let data = fixture.data.path().to_str().expect("a plain path");
-    let offline = json_of(&pointsman(&fixture, &["policy", "replay", file, "--data", data, "--json"]).await);
+    let offline = json_of(&pointsman(&fixture, &["policy", "dry-run", file, "--data", data, "--json"]).await);
     assert_eq!(
         (&offline["replayed"], &offline["changed"], &offline["classes"]),
         (&report["replayed"], &report["changed"], &report["classes"])

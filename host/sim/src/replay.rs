@@ -102,6 +102,32 @@ impl Report {
         self.of(|change| matches!(change, Change::ErrorGone))
     }
 
+    /// Takes in what was found on the decisions that come after these.
+    pub fn absorb(&mut self, later: Report) {
+        let Report {
+            replayed,
+            not_replayable,
+            same,
+            changed,
+            classes,
+            before,
+            after,
+            first_divergence,
+        } = later;
+        self.replayed += replayed;
+        self.same += same;
+        self.changed += changed;
+        for (why, count) in not_replayable {
+            *self.not_replayable.entry(why).or_default() += count;
+        }
+        for (change, count) in classes {
+            *self.classes.entry(change).or_default() += count;
+        }
+        self.before.absorb(before);
+        self.after.absorb(after);
+        self.first_divergence = self.first_divergence.take().or(first_divergence);
+    }
+
     fn of(&self, which: impl Fn(Change) -> bool) -> u64 {
         self.classes
             .iter()
@@ -183,6 +209,16 @@ impl Budgets {
     }
 }
 
+/// One recorded decision beside what the version answers to it.
+#[derive(Debug)]
+pub struct Compared {
+    /// None where they are the same.
+    pub change: Option<Change>,
+    pub after: Result<Answer, Fault>,
+    /// As the version was given it.
+    pub context: Context,
+}
+
 /// A version's walk through recorded decisions.
 pub struct Replay<'a> {
     version: &'a PolicyDescription,
@@ -205,13 +241,13 @@ impl<'a> Replay<'a> {
     }
 
     /// Asks about one recorded decision; they come oldest first. The check is what must hold beside the coordinator's
-    /// own check of a verdict: the guards of the operators.
+    /// own check of a verdict: the guards of the operators. None where it cannot be asked, which is counted.
     pub fn feed(
         &mut self,
         policies: &mut dyn Policies,
         recorded: &RecordedDecision,
         guard: &mut dyn FnMut(&Context, &Answer) -> Result<(), Fault>,
-    ) {
+    ) -> Option<Compared> {
         let RecordedDecision { at, decision, context } = recorded;
         let decoded = match context {
             None => Err(NotReplayable::ContextGone),
@@ -238,29 +274,30 @@ impl<'a> Replay<'a> {
             Ok(answer) => answer.cost,
             Err(fault) => fault.cost,
         });
-        match compare(decision, &after) {
-            None => report.same += 1,
+        let change = compare(decision, &after);
+        if let Some(change) = change {
+            *report.classes.entry(change).or_default() += 1;
+        }
+        match change {
+            None | Some(Change::ReasonOnly) => report.same += 1,
             Some(change) => {
-                *report.classes.entry(change).or_default() += 1;
-                if change == Change::ReasonOnly {
-                    report.same += 1;
-                } else {
-                    report.changed += 1;
-                    report.first_divergence.get_or_insert_with(|| FirstDivergence {
-                        decision: decision.id,
-                        at: *at,
-                        change,
-                        before: decision.clone(),
-                        after,
-                        context,
-                    });
-                }
+                report.changed += 1;
+                report.first_divergence.get_or_insert_with(|| FirstDivergence {
+                    decision: decision.id,
+                    at: *at,
+                    change,
+                    before: decision.clone(),
+                    after: after.clone(),
+                    context: context.clone(),
+                });
             }
         }
+        Some(Compared { change, after, context })
     }
 
-    fn skip(&mut self, why: NotReplayable) {
+    fn skip(&mut self, why: NotReplayable) -> Option<Compared> {
         *self.report.not_replayable.entry(why).or_default() += 1;
+        None
     }
 
     pub fn report(&self) -> &Report {
@@ -298,4 +335,4 @@ pub fn ask(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

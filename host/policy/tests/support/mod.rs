@@ -4,7 +4,6 @@
 use pointsman_coordinator::Policies;
 use pointsman_model::context::Context;
 use pointsman_model::decision::Answer;
-use pointsman_model::ids::Digest;
 use pointsman_model::policy::*;
 use pointsman_policy::{Checked, Engines, Library, PolicyProblem, PolicySource, ProblemCode, canned_context, version_digest};
 use std::path::PathBuf;
@@ -134,16 +133,20 @@ pub fn problem(file: &str, bytes: impl Into<Vec<u8>>) -> PolicyProblem {
     }
 }
 
-/// Where fuel is to end it, little of it, so that on a slow machine too it ends before the deadline does.
+/// Limits under which that class comes first on a slow machine too: little fuel where fuel is to end it, and time to spare
+/// where memory is.
 pub fn limits_for(class: FaultClass) -> PolicyLimits {
     let default = PolicyLimits::default();
-    if class == FaultClass::Fuel {
-        PolicyLimits {
+    match class {
+        FaultClass::Fuel => PolicyLimits {
             fuel: 10_000_000,
             ..default
-        }
-    } else {
-        default
+        },
+        FaultClass::Memory => PolicyLimits {
+            deadline_ms: 1_000,
+            ..default
+        },
+        _ => default,
     }
 }
 

@@ -1,14 +1,17 @@
 //! A small HTTP client of the API, with errors that scripts can tell apart.
 
 use super::exit::Exit;
-use crate::wire::Problem;
+use crate::wire::{Problem, ReplayLine};
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::time::Duration;
 
 /// A component of 18 MB takes a quiet machine half a minute to compile, and a busy one some.
 const ANSWER_WITHIN: Duration = Duration::from_secs(600);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
+
+type Answer = ureq::http::Response<ureq::Body>;
 
 pub(crate) struct Client {
     agent: ureq::Agent,
@@ -53,7 +56,37 @@ impl Client {
         serde_json::from_slice(&bytes).map_err(|error| Exit::failed(format!("{}{path} did not answer with JSON: {error}", self.url)))
     }
 
+    /// An answer that comes line by line. A line that cannot be read ends it.
+    pub(crate) fn post_lines(&self, path: &str, body: &Value, mut on_line: impl FnMut(ReplayLine)) -> Result<(), Exit> {
+        let mut answer = self.send("POST", path, Some(body))?;
+        let lines = BufReader::new(answer.body_mut().as_reader().take(ANSWER_BYTES_MAX)).lines();
+        for line in lines {
+            let broken = |error: &dyn std::fmt::Display| Exit::failed(format!("{}{path}: the answer broke off: {error}", self.url));
+            let line = line.map_err(|error| broken(&error))?;
+            match serde_json::from_str(&line).map_err(|error| broken(&error))? {
+                ReplayLine::Problem(problem) => return Err(Exit::problem(*problem)),
+                line => on_line(line),
+            }
+        }
+        Ok(())
+    }
+
+    /// An answer that is copied as it comes.
+    pub(crate) fn copy(&self, path: &str, out: &mut dyn Write) -> Result<(), Exit> {
+        let mut answer = self.send("GET", path, None)?;
+        let copied = std::io::copy(&mut answer.body_mut().as_reader(), out);
+        copied
+            .map(|_| ())
+            .map_err(|error| Exit::failed(format!("{}{path}: {error}", self.url)))
+    }
+
     fn bytes(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Vec<u8>, Exit> {
+        let mut answer = self.send(method, path, body)?;
+        self.read(&mut answer, path)
+    }
+
+    /// A success; anything else is an error with the host's own words.
+    fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Exit> {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -71,19 +104,20 @@ impl Client {
             other => Exit::failed(format!("{}{path}: {other}", self.url)),
         })?;
         let status = answer.status();
-        let bytes = answer
-            .body_mut()
-            .with_config()
-            .limit(ANSWER_BYTES_MAX)
-            .read_to_vec()
-            .map_err(|error| Exit::failed(format!("{}{path}: {error}", self.url)))?;
         if status.is_success() {
-            return Ok(bytes);
+            return Ok(answer);
         }
+        let bytes = self.read(&mut answer, path)?;
         match serde_json::from_slice::<Problem>(&bytes) {
             Ok(problem) => Err(Exit::problem(problem)),
             Err(_) => Err(Exit::failed(format!("{}{path} answered {status}", self.url))),
         }
+    }
+
+    fn read(&self, answer: &mut Answer, path: &str) -> Result<Vec<u8>, Exit> {
+        let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+        body.read_to_vec()
+            .map_err(|error| Exit::failed(format!("{}{path}: {error}", self.url)))
     }
 }
 

@@ -2,12 +2,17 @@
 
 mod author;
 mod check;
+mod dry_run;
+mod fuzz;
 mod inspect;
 mod offline;
 mod test;
 
 pub(crate) use author::{Author, author};
+pub(crate) use dry_run::{DryRun, Export, Verify, dry_run, export, verify};
+pub(crate) use fuzz::{Bench, Fuzz, bench, fuzz};
 pub(crate) use offline::Ceilings;
+pub(crate) use test::case;
 
 use super::client::Client;
 use super::exit::Exit;

@@ -3,19 +3,11 @@
 use super::Activate;
 use super::client::{Client, url_encoded};
 use super::exit::Exit;
-use super::policy::{read_budgets, read_offer, upload};
+use super::policy::{read_budgets, upload};
 use super::text::{clock, printable, table};
 use super::watch::problem_line;
-use crate::host::journal_path;
 use crate::http::{ActivateBody, CanaryBody, PolicyUpload};
-use crate::policy_install::{Installer, own_compiler};
-use crate::policy_replay::{self, Question};
-use crate::recovery;
-use crate::wire::{Dashboard, Done, ReplayBudgets, ReplayReport, ShadowCard, Swap, SwapList, SwapStage};
-use pointsman_coordinator::Guards;
-use pointsman_journal::Reader;
-use pointsman_model::policy::PolicyLimits;
-use pointsman_policy::Library;
+use crate::wire::{Dashboard, Done, ReplayBudgets, ShadowCard, Swap, SwapList, SwapStage};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -97,7 +89,7 @@ pub(crate) fn start_canary(
 }
 
 /// A file, or none where it is the name of a version that the journal keeps.
-fn file_of(policy: &str, settings: Option<&Path>) -> Result<Option<PolicyUpload>, Exit> {
+pub(crate) fn file_of(policy: &str, settings: Option<&Path>) -> Result<Option<PolicyUpload>, Exit> {
     let path = Path::new(policy);
     let looks_like_a_file = policy.ends_with(".rhai") || policy.ends_with(".wasm") || policy.contains('/');
     if path.is_file() || looks_like_a_file {
@@ -106,7 +98,7 @@ fn file_of(policy: &str, settings: Option<&Path>) -> Result<Option<PolicyUpload>
     Ok(None)
 }
 
-fn budgets_of(budgets: Option<ReplayBudgets>, last: Option<u32>) -> Option<ReplayBudgets> {
+pub(crate) fn budgets_of(budgets: Option<ReplayBudgets>, last: Option<u32>) -> Option<ReplayBudgets> {
     match last {
         None => budgets,
         Some(last) => Some(ReplayBudgets {
@@ -310,100 +302,6 @@ pub(crate) fn stop_shadow(client: &Client, json: bool, kind: &str) -> Result<(),
         );
     }
     Ok(())
-}
-
-pub(crate) fn replay(
-    client: &Client,
-    json: bool,
-    file: &Path,
-    settings: Option<&Path>,
-    last: Option<u32>,
-    budgets: Option<&Path>,
-    data: Option<&Path>,
-) -> Result<ExitCode, Exit> {
-    let given = budgets.map(|path| read_budgets(path, true)).transpose()?.flatten();
-    let answer = match data {
-        Some(data) => json!(offline(file, settings, given, last, data)?),
-        None => {
-            let mut upload = upload(file, settings, "", false)?;
-            upload.budgets = budgets_of(given.or(upload.budgets), last);
-            client.post("/api/v1/policies/replay", &json!(upload))?
-        }
-    };
-    let report: ReplayReport = shaped(answer.clone())?;
-    if json {
-        println!("{answer}");
-    } else {
-        print_replay(&report);
-    }
-    if report.broken.is_empty() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    for broken in &report.broken {
-        eprintln!("broken: {broken}");
-    }
-    Ok(ExitCode::from(Exit::NEGATIVE))
-}
-
-fn offline(
-    file: &Path,
-    settings: Option<&Path>,
-    given: Option<ReplayBudgets>,
-    last: Option<u32>,
-    data: &Path,
-) -> Result<ReplayReport, Exit> {
-    let mut offer = read_offer(file, settings)?;
-    offer.budgets = budgets_of(given, last).unwrap_or(offer.budgets);
-    let checked = Installer::check_offline(&Library::with_compiler(own_compiler()), &offer, PolicyLimits::default()).map_err(|problem| Exit::negative(problem_line(&problem)))?;
-    let budgets = policy_replay::budgets(&offer.budgets).map_err(|(field, problem)| Exit::usage(format!("budget {field}: {problem}")))?;
-    let reader = Reader::open(journal_path(data)).map_err(|error| Exit::from(anyhow::Error::new(error)))?;
-    let state = recovery::restore(&reader)?.coordinator;
-    let question = Question {
-        declared: &offer.budgets,
-        budgets: &budgets,
-        guards: Guards::of(&state.state().settings),
-    };
-    policy_replay::replay(&reader, &checked, &question, &mut |_, _| true).map_err(|error| Exit::from(anyhow::Error::new(error)))
-}
-
-fn print_replay(report: &ReplayReport) {
-    println!(
-        "{} on the latest {} {} decisions: {} replayed, {} changed ({:.1} %), {} new errors, {} errors gone",
-        report.policy,
-        report.looked_at,
-        report.kind,
-        report.replayed,
-        report.changed,
-        report.changed_share * 100.0,
-        report.new_errors,
-        report.errors_gone
-    );
-    for class in &report.classes {
-        println!("  {:>6}  {:<24} it {}", class.count, class.slug, class.label);
-    }
-    for why in &report.not_replayable {
-        println!("  {:>6}  not replayable: {}", why.count, why.label);
-    }
-    let number = |value: Option<u64>| value.map_or_else(|| "-".to_string(), |value| value.to_string());
-    println!(
-        "fuel p50 {} -> {}, p99 {} -> {}; microseconds p50 {} -> {}, p99 {} -> {}",
-        number(report.before.fuel_p50),
-        number(report.after.fuel_p50),
-        number(report.before.fuel_p99),
-        number(report.after.fuel_p99),
-        number(report.before.micros_p50),
-        number(report.after.micros_p50),
-        number(report.before.micros_p99),
-        number(report.after.micros_p99)
-    );
-    if let Some(first) = &report.first_divergence {
-        println!(
-            "first divergence, decision {}: it {} where the host {}",
-            first.decision,
-            printable(&first.after),
-            printable(&first.before)
-        );
-    }
 }
 
 pub(crate) fn quarantine(client: &Client, json: bool, release: Option<&str>) -> Result<(), Exit> {

@@ -76,7 +76,7 @@ impl PolicyUpload {
             return Err(wrong("/signature", "longer than any signature is"));
         }
         let budgets = budgets.unwrap_or_default();
-        if let Err((field, problem)) = crate::policy_replay::budgets(&budgets) {
+        if let Err((field, problem)) = crate::dry_run::budgets(&budgets) {
             return Err(wrong(&format!("/budgets/{field}"), &problem));
         }
         let offer = Offer {

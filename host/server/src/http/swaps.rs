@@ -4,15 +4,14 @@ use super::body::{Body, OptionalBody};
 use super::policies::{PolicyUpload, blocking, problem_error};
 use super::{App, ReasonBody, actor, reason, send};
 use crate::policy_install::{Goal, Offer, Order, ShadowStage, SwapEnd};
-use crate::policy_replay::{self, Question};
 use crate::problem::ApiError;
 use crate::versions::{self, Known};
-use crate::wire::{Done, ReplayReport, ShadowCard, Swap, SwapList};
+use crate::wire::{Done, ShadowCard, Swap, SwapList};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use pointsman_coordinator::{CONFIRM_MS_MAX, CONFIRM_MS_MIN, Guards, Reply};
+use pointsman_coordinator::{CONFIRM_MS_MAX, CONFIRM_MS_MIN, Reply};
 use pointsman_model::command::Command;
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::{Actor, Digest};
@@ -163,7 +162,7 @@ pub(super) async fn start_canary(State(app): State<App>, headers: HeaderMap, Bod
 }
 
 /// What is uploaded and what the journal keeps, as offers.
-async fn offers(app: &App, policies: Vec<PolicyUpload>, stored: Vec<String>) -> Result<Vec<Offer>, ApiError> {
+pub(super) async fn offers(app: &App, policies: Vec<PolicyUpload>, stored: Vec<String>) -> Result<Vec<Offer>, ApiError> {
     let mut offers = policies
         .into_iter()
         .map(|upload| upload.offer().map(|(offer, _)| offer))
@@ -257,27 +256,6 @@ fn no_such_swap(id: u64) -> ApiError {
         "no_such_swap",
         format!("there is no swap {id} among the latest of this host process"),
     )
-}
-
-/// What a policy would have decided, without a swap.
-pub(super) async fn replay(State(app): State<App>, Body(upload): Body<PolicyUpload>) -> Result<Json<ReplayReport>, ApiError> {
-    let (offer, _) = upload.offer()?;
-    let guards = app.inbox.look(|state| Guards::of(&state.settings)).await?;
-    let answered = blocking(move || {
-        let checked = app.policies.check(&offer).map_err(problem_error)?;
-        let budgets = policy_replay::budgets(&offer.budgets).map_err(|(field, problem)| wrong(&format!("/budgets/{field}"), problem))?;
-        let question = Question {
-            declared: &offer.budgets,
-            budgets: &budgets,
-            guards,
-        };
-        let failed = |error: &dyn std::fmt::Display| ApiError::internal("replaying decisions", error);
-        app.readers
-            .with(|reader| policy_replay::replay(reader, &checked, &question, &mut |_, _| true))
-            .map_err(|error| failed(&error))?
-            .map_err(|error| failed(&error))
-    });
-    answered.await?.map(Json)
 }
 
 pub(super) async fn start_shadow(
@@ -417,6 +395,6 @@ fn done(reply: &Reply) -> Done {
     }
 }
 
-fn wrong(pointer: &str, detail: impl Into<String>) -> ApiError {
+pub(super) fn wrong(pointer: &str, detail: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong").field(pointer, detail)
 }

@@ -2,7 +2,7 @@
 
 use super::{Goal, Installer, Offer, Order, SwapEnd, check, lock};
 use crate::inbox::Rejected;
-use crate::policy_replay::{self, Question, engines_of};
+use crate::dry_run::{self, JournalWindow, Question, Span, WindowError, engines_of};
 use crate::signing::Signed;
 use crate::swaps::Progress;
 use crate::wire::{PolicyProblem, ReplayReport};
@@ -218,7 +218,7 @@ impl Installer {
     ) -> Result<Option<ReplayReport>, PolicyProblem> {
         progress.enter(part, "replay");
         let file = &offer.file;
-        let budgets = policy_replay::budgets(&offer.budgets).map_err(|(field, problem)| {
+        let budgets = dry_run::budgets(&offer.budgets).map_err(|(field, problem)| {
             let fix = "correct the budgets given with the activation, or NAME.budgets.json beside the file".to_string();
             refused(
                 ProblemCode::BudgetBroken,
@@ -232,33 +232,41 @@ impl Installer {
             progress.skip(part, "replay", "its budgets ask for none");
             return Ok(None);
         }
-        let question = Question {
-            declared: &offer.budgets,
-            budgets: &budgets,
-            guards,
-        };
         let mut shown = Instant::now();
-        let on_progress = &mut |done: u32, total: u32| {
+        let on_progress = &mut |done: u64, total: u64| {
             if done == total || shown.elapsed() > Duration::from_millis(50) {
-                progress.count(part, "replay", done, total);
+                let count = |count| u32::try_from(count).unwrap_or(u32::MAX);
+                progress.count(part, "replay", count(done), count(total));
                 shown = Instant::now();
             }
             !progress.is_cancelled()
         };
         let host_failure = |error: &dyn std::fmt::Display| refused(ProblemCode::HostFailure, "replay", file, error.to_string(), None);
-        let report = self
-            .readers
-            .with(|reader| policy_replay::replay(reader, checked, &question, on_progress))
+        let description = &checked.description;
+        let replayed = self.readers.with(|reader| {
+            let question = Question {
+                reads_state_of: dry_run::reads_state_of(reader, description)?,
+                ..Question::of_a_swap(&offer.budgets, &budgets, guards)
+            };
+            let mut window = JournalWindow::open(reader, description.kind, Span::Last(offer.budgets.last))?;
+            dry_run::run(checked, &mut window, &question, on_progress)
+        });
+        let replayed = replayed
             .map_err(|error| host_failure(&error))?
-            .map_err(|error| host_failure(&error))?;
+            .map_err(|error: WindowError| host_failure(&error))?;
         self.go_on(file, "replay", progress)?;
-        progress.edit_part(part, |part| part.replay = Some(report.clone()));
+        // It ends early only where the swap was ended.
+        let Some((report, timing)) = replayed else { return Ok(None) };
+        progress.edit_part(part, |part| {
+            part.replay = Some(report.clone());
+            part.replay_timing = Some(timing);
+        });
         if let Some(first) = report.broken.first() {
             let more = match report.broken.len() {
                 1 => String::new(),
                 n => format!(", and {} more", n - 1),
             };
-            let fix = format!("`pointsman policy replay {file}` shows what changed; correct the policy, or the budgets");
+            let fix = format!("`pointsman policy dry-run {file}` shows what changed; correct the policy, or the budgets");
             return Err(refused(
                 ProblemCode::BudgetBroken,
                 "replay",

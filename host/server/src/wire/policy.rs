@@ -1,6 +1,6 @@
 //! Shapes of the policy platform: swaps and their stages, replays, shadows, canaries, versions.
 
-use super::{Activation, DecisionRow, PolicyProblem, PolicySetting};
+use super::{Activation, DecisionRow, PolicyProblem, PolicySetting, Problem};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -37,6 +37,7 @@ pub struct SwapPart {
     pub generation: Option<u32>,
     pub stages: Vec<SwapStage>,
     pub replay: Option<ReplayReport>,
+    pub replay_timing: Option<ReplayTiming>,
     /// Name of the key that signed the code.
     pub signed_by: Option<String>,
 }
@@ -63,6 +64,11 @@ pub struct ReplayReport {
     pub kind: String,
     pub policy: String,
     pub digest: String,
+    /// The window: its first and last decision, and when they were made.
+    pub first_decision: Option<u64>,
+    pub last_decision: Option<u64>,
+    pub from: Option<u64>,
+    pub until: Option<u64>,
     /// Recorded decisions looked at: those replayed and those that cannot be.
     pub looked_at: u64,
     pub replayed: u64,
@@ -72,6 +78,8 @@ pub struct ReplayReport {
     pub changed: u64,
     /// `changed / replayed`; 0 where nothing was replayed.
     pub changed_share: f64,
+    /// The version answered with state: each answer stands on the ones before.
+    pub keeps_state: bool,
     /// By class, most frequent first; `reason_only` is not a change of the verdict.
     pub classes: Vec<Counted>,
     pub new_errors: u64,
@@ -79,7 +87,15 @@ pub struct ReplayReport {
     /// Of the recorded decisions, and of the replay.
     pub before: CostSummary,
     pub after: CostSummary,
+    /// Up to here the recorded course is the one this version would have taken. What comes after is each recorded question
+    /// asked by itself, not a forecast: the version would have been asked other questions.
     pub first_divergence: Option<Divergence>,
+    /// Hosts, campaigns, sources and models whose decisions change, most changes first in each dimension.
+    pub groups: Vec<ReplayGroup>,
+    pub groups_left_out: u64,
+    /// Each change, oldest first, as many as were asked for.
+    pub cases: Vec<Divergence>,
+    pub cases_left_out: u64,
     pub budgets: ReplayBudgets,
     /// Budgets that are broken, a sentence each with its numbers.
     pub broken: Vec<String>,
@@ -92,11 +108,36 @@ pub struct Counted {
     pub count: u64,
 }
 
-/// Fuel and time of decisions, by rank; none where nothing is known.
+/// Decisions that touch one host, campaign, source or model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct ReplayGroup {
+    /// host, campaign, source, model
+    pub dimension: String,
+    pub key: String,
+    pub replayed: u64,
+    pub changed: u64,
+    /// Decided for it before and not after, and the other way round.
+    pub lost: u64,
+    pub gained: u64,
+}
+
+/// Fuel of decisions, by rank; none where nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
 pub struct CostSummary {
     pub fuel_p50: Option<u64>,
     pub fuel_p99: Option<u64>,
+}
+
+/// Time of the recorded decisions and of the replay. Beside the report, which is the same each time; this is not.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct ReplayTiming {
+    pub before: TimeSummary,
+    pub after: TimeSummary,
+}
+
+/// Time of decisions in microseconds, by rank; none where nothing is known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct TimeSummary {
     pub micros_p50: Option<u64>,
     pub micros_p99: Option<u64>,
 }
@@ -112,6 +153,96 @@ pub struct Divergence {
     /// In words: what was decided, and what would be.
     pub before: String,
     pub after: String,
+    pub before_reasons: Vec<String>,
+    pub after_reasons: Vec<String>,
+}
+
+/// One line of a long answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayLine {
+    Progress(ReplayProgress),
+    Report(Box<ReplayReport>),
+    Timing(ReplayTiming),
+    Verification(Box<VerificationReport>),
+    Problem(Box<Problem>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct ReplayProgress {
+    pub done: u64,
+    pub total: u64,
+}
+
+/// Recorded decisions made again by the versions that made them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct VerificationReport {
+    pub looked_at: u64,
+    /// Verdict, reasons, scores, state and fuel.
+    pub identical: u64,
+    /// The verdict, and not all of the rest.
+    pub same_verdict: u64,
+    pub diverged: u64,
+    pub not_replayable: u64,
+    pub why_not: Vec<Counted>,
+    /// Engines that the decisions were made by.
+    pub engines: Vec<String>,
+    /// The oldest that are not identical.
+    pub rows: Vec<VerificationRow>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct VerificationRow {
+    pub decision: u64,
+    pub kind: String,
+    pub policy: String,
+    /// identical, same_verdict, diverged, not_replayable
+    pub result: String,
+    /// The verdict that was recorded, in words.
+    pub recorded: String,
+    pub detail: String,
+}
+
+/// What would have had to be different for another decision, nearest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct FlipReport {
+    pub decision: u64,
+    pub policy: String,
+    pub flips: Vec<FlipRow>,
+    /// Numbers of the context that were moved, and questions that were asked.
+    pub fields: u64,
+    pub asked: u64,
+    /// Whether every number was moved, or the questions ran out first.
+    pub complete: bool,
+    /// Why nothing can be told, if nothing can.
+    pub why_not: Option<String>,
+}
+
+/// One number that makes another decision when it alone is moved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct FlipRow {
+    /// Where it stands in the context: `candidates[3].age_s`.
+    pub field: String,
+    pub from: f64,
+    pub to: f64,
+    /// The verdict's word, and the whole of it in words.
+    pub verdict: String,
+    pub becomes: String,
+}
+
+/// What a script of a kind may name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct Definitions {
+    pub kind: String,
+    pub entries: Vec<Definition>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct Definition {
+    /// function, context, answer ...
+    pub place: String,
+    pub name: String,
+    pub signatures: Vec<String>,
 }
 
 /// What a replay may find and still pass. Given with an activation or in `NAME.budgets.json` beside the file.

@@ -16,6 +16,11 @@ impl CostSpread {
         self.micros.push(u64::from(micros));
     }
 
+    pub fn absorb(&mut self, other: CostSpread) {
+        self.fuel.extend(other.fuel);
+        self.micros.extend(other.micros);
+    }
+
     /// Fuel that this share of decisions stays within; none where no engine counted any.
     pub fn fuel(&self, share: f64) -> Option<u64> {
         rank(&self.fuel, share)

@@ -7,7 +7,7 @@ use pointsman_model::policy::{Cost, EngineKind, PolicyKind, PolicyRef};
 use pointsman_model::run::{FailureClass, FailureCounts};
 use pointsman_model::source::{Lane, Origin};
 
-fn context(state: &[u8]) -> Context {
+pub(crate) fn context(state: &[u8]) -> Context {
     Context::Retry(RetryContext {
         frame: Frame {
             state: state.to_vec(),
@@ -34,11 +34,11 @@ fn context(state: &[u8]) -> Context {
     })
 }
 
-fn old() -> PolicyRef {
+pub(crate) fn old() -> PolicyRef {
     Scripted::describe("old", "1", PolicyKind::Retry).policy
 }
 
-fn recorded(id: u64, verdict: RetryVerdict) -> RecordedDecision {
+pub(crate) fn recorded(id: u64, verdict: RetryVerdict) -> RecordedDecision {
     RecordedDecision {
         at: id,
         decision: Decision {

@@ -1,6 +1,7 @@
 //! `policy test`: a policy's cases, answered by the function that decides live.
 
 use super::{offline, print_refused};
+use crate::cli::client::Client;
 use crate::cli::exit::Exit;
 use crate::cli::text::printable;
 use pointsman_authoring::{CaseOutcome, read_cases, run_case};
@@ -60,6 +61,14 @@ pub(super) fn test(
     }
     eprintln!("next: pointsman policy activate {} --reason \"why\"", file.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// A recorded decision as a case, to put among the others.
+pub(crate) fn case(client: &Client, decision: u64) -> Result<(), Exit> {
+    let case = client.fetch(&format!("/api/v1/decisions/{decision}/case"))?;
+    let text = serde_json::to_string_pretty(&case).map_err(|error| Exit::failed(error.to_string()))?;
+    println!("{text}");
+    Ok(())
 }
 
 /// The context that cases differ from, as JSON to copy from.

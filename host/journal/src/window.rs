@@ -1,0 +1,85 @@
+//! Many recorded decisions at once, for dry runs and verification: found by number, read one by one, parsed by whoever
+//! asked, on a thread of their own.
+
+use crate::reader::{ReadError, Reader};
+use crate::rows;
+use crate::words::Word;
+use pointsman_model::decision::Decision;
+use pointsman_model::policy::{PolicyDescription, PolicyKind};
+use pointsman_model::{DecisionId, Digest, Millis, Seq};
+use rusqlite::{Row, ToSql};
+
+/// A decision as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredDecision {
+    pub seq: Seq,
+    pub at: Millis,
+    /// The decision as JSON.
+    pub payload: String,
+    /// The context as the answering link saw it; none where it is no longer kept.
+    pub context: Option<Vec<u8>>,
+}
+
+impl StoredDecision {
+    pub fn decision(&self) -> Result<Decision, ReadError> {
+        serde_json::from_str(&self.payload).map_err(|source| ReadError::Entry { seq: self.seq, source })
+    }
+}
+
+impl Reader {
+    /// The latest decisions, oldest first: of one kind or all, at most so many, none made before a time.
+    pub fn latest_decisions(
+        &self,
+        kind: Option<PolicyKind>,
+        last: Option<u32>,
+        since: Option<Millis>,
+    ) -> Result<Vec<DecisionId>, ReadError> {
+        let most = last.map_or(usize::MAX, |last| last as usize);
+        let word = kind.map(|kind| kind.word());
+        let (sql, values): (_, Vec<&dyn ToSql>) = match &word {
+            Some(word) => ("SELECT id, at FROM decisions WHERE kind = ?1 ORDER BY id DESC", vec![word]),
+            None => ("SELECT id, at FROM decisions ORDER BY id DESC", Vec::new()),
+        };
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut found = statement.query(values.as_slice())?;
+        let mut ids = Vec::new();
+        while ids.len() < most
+            && let Some(row) = found.next()?
+        {
+            let at: Millis = rows::number(row, 1)?;
+            // Numbers and times rise together.
+            if since.is_some_and(|since| at < since) {
+                break;
+            }
+            ids.push(DecisionId(rows::number(row, 0)?));
+        }
+        ids.reverse();
+        Ok(ids)
+    }
+
+    /// A decision with its context, not parsed.
+    pub fn stored_decision(&self, id: DecisionId) -> Result<Option<StoredDecision>, ReadError> {
+        let sql = "SELECT events.seq, events.at, events.payload, recordings.context FROM decisions
+                   JOIN events ON events.seq = decisions.seq LEFT JOIN recordings ON recordings.decision = decisions.id WHERE decisions.id = ?1";
+        self.maybe(sql, [id.0 as i64], |row: &Row<'_>| {
+            Ok(StoredDecision {
+                seq: Seq(rows::number(row, 0)?),
+                at: rows::number(row, 1)?,
+                payload: row.get(2)?,
+                context: row.get(3)?,
+            })
+        })
+    }
+
+    /// What a version says of itself, where it has ever been active, in canary or in a set.
+    pub fn policy_description(&self, digest: Digest) -> Result<Option<PolicyDescription>, ReadError> {
+        let text: Option<String> = self.maybe("SELECT description FROM policy_versions WHERE digest = ?1", [digest.0], |row| {
+            row.get(0)
+        })?;
+        text.map(|text| {
+            serde_json::from_str(&text)
+                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into()).into())
+        })
+        .transpose()
+    }
+}

@@ -1,0 +1,265 @@
+//! Long looks at recorded decisions: dry runs, verification, windows to take along.
+//!
+//! They answer with JSON lines: `{"progress": {done, total}}` while they work, then what was found, or `{"problem": ...}`.
+//! Whoever stops listening ends them.
+
+use super::body::Body;
+use super::policies::{PolicyUpload, blocking, problem_error};
+use super::swaps::{offers, wrong};
+use super::{App, query};
+use crate::dry_run::{self, CASES_MAX, JournalWindow, LAST_MAX, Question, Span, WindowError, threads_beside_a_host};
+use crate::problem::ApiError;
+use crate::verification;
+use crate::wire::{ReplayLine, ReplayProgress, VerificationRow};
+use axum::Json;
+use axum::body::{Body as Stream, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use pointsman_coordinator::Guards;
+use pointsman_model::DecisionId;
+use pointsman_model::policy::PolicyKind;
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Decisions of a dry run or verification that names no number.
+const LAST_DEFAULT: u32 = 1_000;
+const CASES_DEFAULT: u32 = 100;
+/// Lines that wait for a slow reader; then the work waits.
+const LINES_WAITING: usize = 64;
+const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+
+/// Body of `dry-run`: one policy, and which decisions.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DryRunBody {
+    pub policy: Option<PolicyUpload>,
+    /// Instead of a policy: a version that was active before.
+    pub stored: Option<String>,
+    /// The latest decisions of its kind; 1000 where nothing is named.
+    pub last: Option<u32>,
+    /// Those made at this time or later, in milliseconds since 1970.
+    pub since: Option<u64>,
+    /// One.
+    pub decision: Option<u64>,
+    /// Changed decisions that are shown one by one.
+    pub cases: Option<u32>,
+}
+
+/// Which decisions to verify, or to take along.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WindowQuery {
+    pub kind: Option<String>,
+    pub last: Option<u32>,
+    pub since: Option<u64>,
+}
+
+fn span(last: Option<u32>, since: Option<u64>, decision: Option<u64>) -> Result<Span, ApiError> {
+    match (last, since, decision) {
+        (Some(last), None, None) if !(1..=LAST_MAX).contains(&last) => Err(wrong("/last", format!("from 1 to {LAST_MAX} decisions"))),
+        (Some(last), None, None) => Ok(Span::Last(last)),
+        (None, Some(since), None) => Ok(Span::Since(since)),
+        (None, None, Some(id)) => Ok(Span::One(DecisionId(id))),
+        (None, None, None) => Ok(Span::Last(LAST_DEFAULT)),
+        (_, _, _) => Err(wrong("/last", "one of last, since and decision")),
+    }
+}
+
+pub(super) async fn dry_run(State(app): State<App>, Body(body): Body<DryRunBody>) -> Result<Response, ApiError> {
+    let DryRunBody {
+        policy,
+        stored,
+        last,
+        since,
+        decision,
+        cases,
+    } = body;
+    if policy.is_some() == stored.is_some() {
+        return Err(wrong("/policy", "either policy or stored"));
+    }
+    let span = span(last, since, decision)?;
+    let cases = cases.unwrap_or(CASES_DEFAULT) as usize;
+    if cases > CASES_MAX {
+        return Err(wrong("/cases", format!("at most {CASES_MAX}")));
+    }
+    let offer = offers(&app, policy.into_iter().collect(), stored.into_iter().collect())
+        .await?
+        .remove(0);
+    let guards = app.inbox.look(|state| Guards::of(&state.settings)).await?;
+    let checking = app.clone();
+    // Before the first line: a policy that is refused is an answer of its own.
+    let (offer, checked) = blocking(move || {
+        let checked = checking.policies.check(&offer).map_err(problem_error)?;
+        Ok::<_, ApiError>((offer, checked))
+    })
+    .await??;
+    Ok(lines(move |lines| {
+        let budgets = dry_run::budgets(&offer.budgets).map_err(|(field, problem)| wrong(&format!("/budgets/{field}"), problem))?;
+        let read = app.readers.with(|reader| {
+            let question = Question {
+                declared: &offer.budgets,
+                budgets: &budgets,
+                guards,
+                reads_state_of: dry_run::reads_state_of(reader, &checked.description)?,
+                cases_max: cases,
+                threads: threads_beside_a_host(),
+            };
+            let mut window = JournalWindow::open(reader, checked.description.kind, span)?;
+            dry_run::run(&checked, &mut window, &question, &mut lines.progress())
+        });
+        let found = read
+            .map_err(|error| ApiError::internal("reading decisions", error))?
+            .map_err(window_error)?;
+        if let Some((report, timing)) = found {
+            lines.line(&ReplayLine::Report(Box::new(report)));
+            lines.line(&ReplayLine::Timing(timing));
+        }
+        Ok(())
+    }))
+}
+
+pub(super) async fn verify_many(State(app): State<App>, Body(body): Body<WindowQuery>) -> Result<Response, ApiError> {
+    let WindowQuery { kind, last, since } = body;
+    let kind = kind.map(|slug| super::kind(&slug)).transpose()?;
+    let last = match (span(last, since, None)?, since) {
+        (Span::Last(last), None) => last,
+        (_, _) => return Err(wrong("/since", "verification takes last")),
+    };
+    let guards = app.inbox.look(|state| Guards::of(&state.settings)).await?;
+    Ok(lines(move |lines| {
+        let read = app.readers.with(|reader| {
+            let mut window = JournalWindow::all(reader, kind, last)?;
+            let library = app.policies.library_for_verification();
+            verification::run(reader, library, guards, &mut window, threads_beside_a_host(), &mut lines.progress())
+        });
+        let found = read
+            .map_err(|error| ApiError::internal("reading decisions", error))?
+            .map_err(window_error)?;
+        if let Some(report) = found {
+            lines.line(&ReplayLine::Verification(Box::new(report)));
+        }
+        Ok(())
+    }))
+}
+
+/// `POST /api/v1/decisions/{id}/verify`
+pub(super) async fn verify_one(State(app): State<App>, Path(path): Path<String>) -> Result<Json<VerificationRow>, ApiError> {
+    let id = DecisionId(super::id(&path, "decision")?);
+    let guards = app.inbox.look(|state| Guards::of(&state.settings)).await?;
+    let answered = blocking(move || {
+        let library = app.policies.library_for_verification();
+        app.readers.with(|reader| verification::one(reader, library, guards, id))
+    });
+    let found = answered.await?.map_err(|error| ApiError::internal("reading a decision", error))?;
+    found
+        .map_err(|error| ApiError::internal("verifying a decision", error))?
+        .map(Json)
+        .ok_or_else(|| ApiError::not_found("no_such_decision", format!("there is no decision {id}")))
+}
+
+/// `GET /api/v1/decisions/window`: a window file.
+pub(super) async fn window(State(app): State<App>, Query(asked): Query<WindowQuery>) -> Result<Response, ApiError> {
+    let WindowQuery { kind, last, since } = asked;
+    let slugs = PolicyKind::ALL.map(PolicyKind::slug).join(", ");
+    let kind = kind.ok_or_else(|| wrong("/kind", format!("a window is of one kind: {slugs}")))?;
+    let kind = super::kind(&kind)?;
+    let span = span(last, since, None)?;
+    let guards = app.inbox.look(|state| Guards::of(&state.settings)).await?;
+    // Nobody waits for long to hear that the journal cannot be read.
+    query(&app, "reading decisions", |reader| reader.last_seq()).await?;
+    let mut response = lines(move |lines| {
+        let written = app
+            .readers
+            .with(|reader| dry_run::export(reader, kind, span, guards, &mut lines.writer()));
+        written
+            .map_err(|error| ApiError::internal("reading decisions", error))?
+            .map_err(window_error)?;
+        Ok(())
+    });
+    let name = format!("attachment; filename=\"{kind}.window.jsonl\"");
+    if let Ok(value) = name.parse() {
+        response.headers_mut().insert(CONTENT_DISPOSITION, value);
+    }
+    Ok(response)
+}
+
+fn window_error(error: WindowError) -> ApiError {
+    match error {
+        WindowError::NoDecision(_) => ApiError::not_found("no_such_decision", error.to_string()),
+        WindowError::OtherKind { .. } => wrong("/decision", error.to_string()),
+        WindowError::Read(_) | WindowError::File { .. } | WindowError::Io { .. } => ApiError::internal("reading decisions", error),
+    }
+}
+
+/// Where the lines of one answer go.
+struct Lines {
+    sender: mpsc::Sender<Bytes>,
+}
+
+impl Lines {
+    /// False where nobody listens any more.
+    fn bytes(&self, bytes: Bytes) -> bool {
+        self.sender.blocking_send(bytes).is_ok()
+    }
+
+    fn line(&self, line: &ReplayLine) -> bool {
+        let mut text = serde_json::to_vec(line).unwrap_or_default();
+        text.push(b'\n');
+        self.bytes(text.into())
+    }
+
+    /// Tells how far it is, not more often than a person can see.
+    fn progress(&self) -> impl FnMut(u64, u64) -> bool {
+        let mut told: Option<Instant> = None;
+        move |done, total| {
+            let is_due = told.is_none_or(|told| told.elapsed() >= PROGRESS_EVERY) || done == total;
+            if !is_due {
+                return !self.sender.is_closed();
+            }
+            told = Some(Instant::now());
+            self.line(&ReplayLine::Progress(ReplayProgress { done, total }))
+        }
+    }
+
+    fn writer(&self) -> impl Write {
+        std::io::BufWriter::with_capacity(64 << 10, LineWriter { lines: self })
+    }
+}
+
+struct LineWriter<'l> {
+    lines: &'l Lines,
+}
+
+impl Write for LineWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.lines.bytes(Bytes::copy_from_slice(bytes)) {
+            true => Ok(bytes.len()),
+            false => Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Answers with the lines that the work writes, as it writes them.
+fn lines(work: impl FnOnce(&Lines) -> Result<(), ApiError> + Send + 'static) -> Response {
+    let (sender, receiver) = mpsc::channel(LINES_WAITING);
+    tokio::task::spawn_blocking(move || {
+        let lines = Lines { sender };
+        if let Err(ApiError(problem)) = work(&lines) {
+            lines.line(&ReplayLine::Problem(problem));
+        }
+    });
+    let stream = futures_util::stream::unfold(receiver, |mut receiver| async {
+        receiver
+            .recv()
+            .await
+            .map(|bytes| (Ok::<_, std::convert::Infallible>(bytes), receiver))
+    });
+    ([(CONTENT_TYPE, "application/x-ndjson")], Stream::from_stream(stream)).into_response()
+}
