@@ -63,7 +63,7 @@ pub(crate) fn rule(
         let frame = context.frame_mut();
         frame.settings.clear();
         frame.state.clear();
-        let (verdict, advice) = fallback::decide(context, &guards);
+        let (verdict, advice) = fallback::decide(context, &guards, &declined);
         let answer = Answer {
             verdict,
             advice,

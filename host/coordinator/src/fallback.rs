@@ -3,21 +3,31 @@
 
 use crate::guards::Guards;
 use pointsman_model::context::{Context, RetryContext, SelectionContext};
-use pointsman_model::decision::{Advice, CurriculumVerdict, GateVerdict, Reason, RetryVerdict, SelectionVerdict, Verdict};
+use pointsman_model::decision::{Advice, CurriculumVerdict, Declined, GateVerdict, Reason, RetryVerdict, SelectionVerdict, Verdict};
+use pointsman_model::policy::FaultClass;
 use pointsman_model::source::Lane;
 
-pub(crate) fn decide(context: &Context, guards: &Guards) -> (Verdict, Advice) {
+/// `declined` says why it came to this.
+pub(crate) fn decide(context: &Context, guards: &Guards, declined: &[Declined]) -> (Verdict, Advice) {
     match context {
         Context::Selection(context) => select(context, guards),
         Context::Retry(context) => retry(context),
-        Context::Gate(_) => (
-            Verdict::Gate(GateVerdict::Hold),
-            reason("built_in_hold", "No gate policy could be asked, so a person has to decide."),
-        ),
+        Context::Gate(_) => (Verdict::Gate(GateVerdict::Hold), reason("built_in_hold", &why_held(declined))),
         Context::Curriculum(_) => (
             Verdict::Curriculum(CurriculumVerdict::Nothing),
             reason("built_in_nothing", "No curriculum policy could be asked, so nothing is seeded."),
         ),
+    }
+}
+
+/// A policy that was asked and proposed what a guard forbids is another case than one that could not be asked.
+fn why_held(declined: &[Declined]) -> String {
+    match declined.iter().find(|declined| declined.fault.class == FaultClass::Guard) {
+        Some(Declined { policy, fault, .. }) => format!(
+            "A guard forbids what {policy} proposed, so a person has to decide: {}.",
+            fault.detail
+        ),
+        None => "No gate policy could be asked, so a person has to decide.".into(),
     }
 }
 

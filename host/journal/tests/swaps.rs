@@ -110,6 +110,7 @@ fn story() -> Vec<(u64, Vec<Emitted>)> {
                     state: StateHandover::Empty,
                     actor: Actor::new("cli"),
                     reason: "a look".into(),
+                    report: None,
                 }),
                 decided_by(4, "wild", Link::Candidate, 4),
                 decided_by(5, "bold", Link::Active, 4),

@@ -49,7 +49,9 @@ use std::time::{Duration, Instant};
 const HOSTS: u64 = 48;
 /// Sources kept waiting.
 const BACKLOG: usize = 400;
-const CALM: Duration = Duration::from_secs(8);
+const CALM: Duration = Duration::from_secs(12);
+/// Parts of the calm stretch, in turn on components and on scripts.
+const ROUNDS: u32 = 6;
 const DECISIONS_PER_SECOND_MIN: f64 = 2_000.0;
 const P99_FACTOR_MAX: f64 = 2.0;
 const MEMORY_FACTOR_MAX: f64 = 1.05;
@@ -67,9 +69,7 @@ fn main() -> Result<()> {
     let soak = Soak::start(directory.path())?;
 
     let mut swapper = Swapper::new(&soak)?;
-    for kind in PolicyKind::ALL {
-        swapper.swap(kind)?;
-    }
+    swapper.settle(0)?;
     soak.inbox.send_blocking(
         Command::StartTraining {
             actor: Actor::new("soak"),
@@ -79,10 +79,17 @@ fn main() -> Result<()> {
     )?;
     soak.wait_until("the first decisions", |decided| decided > 2_000)?;
 
-    soak.take();
-    std::thread::park_timeout(CALM);
-    let calm = Stretch::of(&soak, CALM);
+    // A script takes longer than a component: calm, each has its half of the time, as it has while swapping.
+    let mut took = Took::default();
+    for round in 0..ROUNDS {
+        swapper.settle(round)?;
+        soak.take();
+        std::thread::park_timeout(CALM / ROUNDS);
+        took.add(&soak.take());
+    }
+    let calm = Stretch::of(&took, CALM);
     println!("calm: {calm}");
+    soak.take();
 
     let started = Instant::now();
     let mut memory = BTreeMap::new();
@@ -98,7 +105,7 @@ fn main() -> Result<()> {
             );
         }
     }
-    let swapping = Stretch::of(&soak, started.elapsed());
+    let swapping = Stretch::of(&soak.take(), started.elapsed());
     println!(
         "swapping: {swapping}; {swaps} swaps at {:.0}/s, each checked, installed and activated",
         swaps as f64 / started.elapsed().as_secs_f64()
@@ -145,8 +152,53 @@ struct Soak {
 struct Load {
     decisions: AtomicU64,
     stopping: AtomicBool,
-    /// Microseconds that each decision took on the deciding thread.
-    took_us: Mutex<Vec<f32>>,
+    took: Mutex<Took>,
+}
+
+/// What decisions took on the deciding thread: counts by time, in steps of 2 %, so that it takes the same memory however
+/// long the load runs.
+struct Took {
+    counts: Vec<u64>,
+}
+
+/// Times above `STEP^STEPS` microseconds, three minutes, count as that.
+const STEPS: usize = 960;
+const STEP: f64 = 1.02;
+
+impl Default for Took {
+    fn default() -> Took {
+        Took {
+            counts: vec![0; STEPS + 1],
+        }
+    }
+}
+
+impl Took {
+    fn note(&mut self, micros: f64) {
+        let step = micros.max(1.0).ln() / STEP.ln();
+        self.counts[(step as usize).min(STEPS)] += 1;
+    }
+
+    fn add(&mut self, other: &Took) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Upper end of the step that this share of the decisions does not exceed.
+    fn at(&self, share: f64) -> f64 {
+        let wanted = (self.count() as f64 * share).ceil() as u64;
+        let mut seen = 0;
+        let reached = self.counts.iter().position(|count| {
+            seen += count;
+            seen >= wanted.max(1)
+        });
+        reached.map_or(f64::NAN, |step| STEP.powi(step as i32 + 1))
+    }
 }
 
 impl Soak {
@@ -223,7 +275,7 @@ impl Soak {
             inbox.clone(),
             Arc::new(Readers::new(path.clone())),
             Swaps::new(hub.clone()),
-            Shadows::start(hub, events.subscribe())?,
+            Shadows::start(hub, events.subscribe(), None)?,
             Trust {
                 keys: data.join("trusted-keys"),
                 required: false,
@@ -252,8 +304,8 @@ impl Soak {
         Ok(())
     }
 
-    fn take(&self) -> Vec<f32> {
-        std::mem::take(&mut self.load.took_us.lock().unwrap_or_else(PoisonError::into_inner))
+    fn take(&self) -> Took {
+        std::mem::take(&mut self.load.took.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn stop(self) -> Result<std::path::PathBuf> {
@@ -286,14 +338,11 @@ struct Stretch {
 }
 
 impl Stretch {
-    fn of(soak: &Soak, time: Duration) -> Stretch {
-        let mut took = soak.take();
-        took.sort_by(f32::total_cmp);
-        let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().map_or(f64::NAN, f64::from);
+    fn of(took: &Took, time: Duration) -> Stretch {
         Stretch {
-            per_second: took.len() as f64 / time.as_secs_f64(),
-            p50_us: at(0.5),
-            p99_us: at(0.99),
+            per_second: took.count() as f64 / time.as_secs_f64(),
+            p50_us: took.at(0.5),
+            p99_us: took.at(0.99),
         }
     }
 }
@@ -318,8 +367,8 @@ impl Policies for Timed {
     fn ask(&mut self, policy: &PolicyRef, context: &Question) -> Result<Answer, Fault> {
         let started = Instant::now();
         let answer = self.engines.ask(policy, context);
-        let took = started.elapsed().as_secs_f32() * 1e6;
-        self.load.took_us.lock().unwrap_or_else(PoisonError::into_inner).push(took);
+        let took = started.elapsed().as_secs_f64() * 1e6;
+        self.load.took.lock().unwrap_or_else(PoisonError::into_inner).note(took);
         self.load.decisions.fetch_add(1, Ordering::Relaxed);
         answer
     }
@@ -373,10 +422,22 @@ impl<'a> Swapper<'a> {
         Ok(Swapper { soak, files, number: 0 })
     }
 
+    /// The policies of one round of the calm stretch: of each kind the component or the script, where there are both.
+    fn settle(&mut self, round: u32) -> Result<()> {
+        for kind in PolicyKind::ALL {
+            self.swap_to(kind, u64::from(round))?;
+        }
+        Ok(())
+    }
+
     fn swap(&mut self, kind: PolicyKind) -> Result<()> {
+        self.swap_to(kind, self.number / 4)
+    }
+
+    fn swap_to(&mut self, kind: PolicyKind, choice: u64) -> Result<()> {
         self.number += 1;
         let choices = self.files.get(&kind).with_context(|| format!("a policy of kind {kind}"))?;
-        let (offer, schema) = &choices[(self.number / 4 % choices.len() as u64) as usize];
+        let (offer, schema) = &choices[(choice % choices.len() as u64) as usize];
         let mut offer = offer.clone();
         offer.settings = vec![varied(schema, self.number).with_context(|| format!("{} has a number among its settings", offer.file))?];
         let file = offer.file.clone();
