@@ -258,13 +258,14 @@ pub async fn decide_some(fixture: &Fixture, decisions: u64) -> Value {
         let source = json!({ "title": format!("About {host}"), "host": host });
         assert_eq!(fixture.post("/api/v1/sources", source).await.status, 201);
     }
+    let picks = |state: &Value, after: u64| {
+        let rows = state["decisions"].as_array().cloned().unwrap_or_default();
+        let new = |row: &&Value| row["verdict"] == "pick" && row["id"].as_u64() > Some(after);
+        rows.iter().filter(new).count() as u64
+    };
+    let before = fixture.fetch("/api/v1/state").await["decisions"][0]["id"].as_u64().unwrap_or(0);
     assert_eq!(request(&fixture.url(), "POST", "/api/training/start", &[], "").await.status, 200);
-    let state = fixture
-        .wait_for("decisions", |state| {
-            let rows = state["decisions"].as_array().cloned().unwrap_or_default();
-            rows.iter().filter(|row| row["verdict"] == "pick").count() as u64 >= decisions
-        })
-        .await;
+    let state = fixture.wait_for("decisions", |state| picks(state, before) >= decisions).await;
     assert_eq!(request(&fixture.url(), "POST", "/api/v1/training/stop", &[], "").await.status, 200);
     state
 }
