@@ -99,6 +99,14 @@ fn main() -> Result<()> {
     }
     let calm = Stretch::of(&took, &worked, busy_us, CALM);
     println!("calm: {calm}");
+    for ((kind, engine), worked) in &*soak.load.by_kind.lock().unwrap_or_else(PoisonError::into_inner) {
+        println!(
+            "  {:>7} x {kind} by {engine}: {:.0} us of CPU time (p50), {:.0} us (p99)",
+            worked.count(),
+            worked.at(0.5),
+            worked.at(0.99)
+        );
+    }
     let begin = soak.take();
 
     let started = Instant::now();
@@ -169,6 +177,8 @@ struct Load {
     took: Mutex<Took>,
     /// The same in CPU time, which does not depend on who else uses the machine.
     worked: Mutex<Took>,
+    /// Decisions and their CPU time by kind and engine.
+    by_kind: Mutex<BTreeMap<(PolicyKind, &'static str), Took>>,
     /// CPU time of the thread that decides, all that it does, in microseconds.
     busy_us: AtomicU64,
 }
@@ -415,6 +425,10 @@ impl Policies for Timed {
         };
         note(&self.load.took, took);
         note(&self.load.worked, now - before);
+        let mut by_kind = self.load.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_kind = by_kind.entry((context.kind(), policy.engine.slug())).or_default();
+        of_kind.note((now - before).as_secs_f64() * 1e6);
+        drop(by_kind);
         self.load.busy_us.store(now.as_micros() as u64, Ordering::Relaxed);
         self.load.decisions.fetch_add(1, Ordering::Relaxed);
         answer
