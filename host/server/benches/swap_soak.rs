@@ -566,8 +566,12 @@ impl Feeder {
     }
 }
 
-/// Ends each run as soon as it is wanted: of the first attempts every second one fails. The next one works, for sources
-/// that are given up stay with the host until somebody sees to them.
+/// One run in so many fails at its first attempt. A retry waits for seconds: with more of them, a thousand sources wait,
+/// and come back all at once as candidates whenever the load is slower for a while.
+const FAILS_EVERY: u64 = 40;
+
+/// Ends each run as soon as it is wanted. The attempt after a failed one works, for sources that are given up stay with
+/// the host until somebody sees to them.
 struct Runner {
     inbox: Inbox,
     seen: BTreeSet<AttemptToken>,
@@ -653,7 +657,7 @@ fn outcome(run: &Run) -> RunReport {
         path: format!("runs/{id}/model"),
     });
     let end = match &run.work {
-        Work::Train { host, .. } if id.is_multiple_of(2) && run.token.attempt == 1 => RunEnd::Failed(Failure {
+        Work::Train { host, .. } if id.is_multiple_of(FAILS_EVERY) && run.token.attempt == 1 => RunEnd::Failed(Failure {
             class: FailureClass::Transient,
             error: format!("connection to {} reset", host.as_deref().unwrap_or("somewhere")),
             exit_code: Some(75),
