@@ -63,7 +63,7 @@ pub(crate) fn rule(
         let frame = context.frame_mut();
         frame.settings.clear();
         frame.state.clear();
-        let answer = built_in(context, &guards);
+        let answer = built_in(context, &guards, &declined);
         debug_assert!(check_verdict(context, &answer).is_ok(), "the built-in answers what fits");
         debug_assert!(guards.check(context, &answer.verdict).is_ok(), "the built-in keeps to the guards");
         (

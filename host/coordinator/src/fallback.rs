@@ -3,13 +3,13 @@
 
 use crate::guards::Guards;
 use pointsman_model::context::{Context, RetryContext, SelectionContext};
-use pointsman_model::decision::{Advice, Answer, CurriculumVerdict, GateVerdict, Reason, RetryVerdict, SelectionVerdict, Verdict};
-use pointsman_model::policy::Cost;
+use pointsman_model::decision::{Advice, Answer, CurriculumVerdict, Declined, GateVerdict, Reason, RetryVerdict, SelectionVerdict, Verdict};
+use pointsman_model::policy::{Cost, FaultClass};
 use pointsman_model::source::Lane;
 
-/// What the built-in fallback of the context's kind answers.
-pub fn built_in(context: &Context, guards: &Guards) -> Answer {
-    let (verdict, advice) = decide(context, guards);
+/// What the built-in fallback of the context's kind answers. `declined` says why it came to this.
+pub fn built_in(context: &Context, guards: &Guards, declined: &[Declined]) -> Answer {
+    let (verdict, advice) = decide(context, guards, declined);
     Answer {
         verdict,
         advice,
@@ -17,18 +17,26 @@ pub fn built_in(context: &Context, guards: &Guards) -> Answer {
     }
 }
 
-fn decide(context: &Context, guards: &Guards) -> (Verdict, Advice) {
+fn decide(context: &Context, guards: &Guards, declined: &[Declined]) -> (Verdict, Advice) {
     match context {
         Context::Selection(context) => select(context, guards),
         Context::Retry(context) => retry(context),
-        Context::Gate(_) => (
-            Verdict::Gate(GateVerdict::Hold),
-            reason("built_in_hold", "No gate policy could be asked, so a person has to decide."),
-        ),
+        Context::Gate(_) => (Verdict::Gate(GateVerdict::Hold), reason("built_in_hold", &why_held(declined))),
         Context::Curriculum(_) => (
             Verdict::Curriculum(CurriculumVerdict::Nothing),
             reason("built_in_nothing", "No curriculum policy could be asked, so nothing is seeded."),
         ),
+    }
+}
+
+/// A policy that was asked and proposed what a guard forbids is another case than one that could not be asked.
+fn why_held(declined: &[Declined]) -> String {
+    match declined.iter().find(|declined| declined.fault.class == FaultClass::Guard) {
+        Some(Declined { policy, fault, .. }) => format!(
+            "A guard forbids what {policy} proposed, so a person has to decide: {}.",
+            fault.detail
+        ),
+        None => "No gate policy could be asked, so a person has to decide.".into(),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::coordinator::{Refusal, RefusalKind, Reply};
 use crate::input::StickyKey;
 use crate::port::Policies;
 use crate::state::State;
-use pointsman_model::command::Command;
+use pointsman_model::command::{Activation, Command};
 use pointsman_model::context::{Context, Frame};
 use pointsman_model::decision::{Decision, Subject};
 use pointsman_model::event::{Emitted, Event};
@@ -87,10 +87,17 @@ impl<'a> Turn<'a> {
             Command::StartPolicyCanary {
                 description,
                 share,
+                report,
                 force,
                 actor,
                 reason,
-            } => self.start_policy_canary(description, share, force, actor, reason),
+            } => {
+                let offer = Activation {
+                    report,
+                    ..Activation::of(description)
+                };
+                self.start_policy_canary(offer, share, force, actor, reason)
+            }
             Command::EndPolicyCanary {
                 kind,
                 promote,

@@ -152,10 +152,9 @@ const ENCODED_APART: usize = 24;
 /// All that a batch writes but the entries.
 fn write_beside(statements: &mut Statements<'_>, head: Head, at: Millis, batch: &[Emitted], codes: &[PolicyCode]) -> rusqlite::Result<()> {
     for (digest, code) in codes {
-        statements.run(
-            Sql::InsertCode,
-            params![digest.0, at as i64, blake3::hash(code).as_bytes(), &code[..]],
-        )?;
+        let checksum = *blake3::hash(code).as_bytes();
+        statements.run(Sql::InsertCode, params![checksum, &code[..]])?;
+        statements.run(Sql::InsertVersionCode, params![digest.0, at as i64, checksum])?;
     }
     for (seq, Emitted { event, recording }) in (head.seq.0 + 1..).zip(batch) {
         fold(statements, Seq(seq), at, event)?;
@@ -329,7 +328,8 @@ statements! {
         (?, ?, ?, ?), (?, ?, ?, ?), (?, ?, ?, ?)";
     SetHead: "UPDATE OR FAIL head SET seq = ?1, hash = ?2 WHERE one = 1";
     InsertRecording: "INSERT OR FAIL INTO recordings (decision, context, scores) VALUES (?1, ?2, ?3)";
-    InsertCode: "INSERT INTO policy_codes (digest, stored_at, checksum, code) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (digest) DO NOTHING";
+    InsertCode: "INSERT INTO codes (checksum, code) VALUES (?1, ?2) ON CONFLICT (checksum) DO NOTHING";
+    InsertVersionCode: "INSERT INTO policy_codes (digest, stored_at, checksum) VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING";
     InsertSource: "INSERT OR FAIL INTO sources (id, title, host, lane, origin, campaign, campaign_row, priority, status, attempts, queued_at, \
         decision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', 0, ?9, ?10)";
     EnableSource: "UPDATE OR FAIL sources SET status = 'pending', held = NULL, reason = NULL, retry_at = NULL WHERE id = ?1";

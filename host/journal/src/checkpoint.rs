@@ -246,7 +246,12 @@ mod tests {
         let log_bytes = || std::fs::metadata(directory.path().join("journal.db-wal")).expect("a log").len();
         // However slow the disk is: at some time far more was written than the log has ever grown to.
         while journal.checkpoints().held_back == 0 || written < 20 << 20 || log_bytes() >= written / 2 {
-            assert!(Instant::now() < deadline, "{} of {written}: {:?}", log_bytes(), journal.checkpoints());
+            assert!(
+                Instant::now() < deadline,
+                "{} of {written}: {:?}",
+                log_bytes(),
+                journal.checkpoints()
+            );
             journal.append(1, std::slice::from_ref(&event), &[]).expect("appended");
             written += 50_000;
         }

@@ -9,7 +9,7 @@
 //! | table | is |
 //! | --- | --- |
 //! | `events` | truth; entry by entry chained by BLAKE3, the last one named in `head` |
-//! | `contexts`, `policy_codes` | truth, too large for an event; an event holds the digest |
+//! | `recordings`, `policy_codes`, `codes` | truth, too large for an event; an event holds the digest |
 //! | `snapshots` | a cache of the coordinator's state; its bytes mean nothing here |
 //! | all others | views, folded by [`fold`] from the events alone; [`Journal::rebuild_views`] makes them anew |
 //!

@@ -376,6 +376,16 @@ impl Reader {
 
     /// Versions that have been active or in canary, newest first.
     pub fn policy_versions(&self, kind: Option<PolicyKind>, limit: u32) -> Result<Vec<PolicyVersionRow>, ReadError> {
+        self.versions_where(limit, |page| page.word("kind", kind))
+    }
+
+    /// The version of this digest.
+    pub fn policy_version(&self, digest: Digest) -> Result<Option<PolicyVersionRow>, ReadError> {
+        let found = self.versions_where(1, |page| page.value("digest = ?", Some(digest.0)))?;
+        Ok(found.into_iter().next())
+    }
+
+    fn versions_where(&self, limit: u32, condition: impl FnOnce(&mut Page)) -> Result<Vec<PolicyVersionRow>, ReadError> {
         let mut page = Page::new(
             "description, first_seen, EXISTS (SELECT 1 FROM policy_codes WHERE policy_codes.digest = policy_versions.digest), \
              EXISTS (SELECT 1 FROM activations WHERE activations.digest = policy_versions.digest AND ended_at IS NULL), \
@@ -383,7 +393,7 @@ impl Reader {
             "policy_versions",
             "rowid",
         );
-        page.word("kind", kind);
+        condition(&mut page);
         page.read(self, limit, |row| {
             let text: String = row.get(0)?;
             let description = serde_json::from_str(&text)
@@ -398,10 +408,20 @@ impl Reader {
         })
     }
 
+    /// The entries by which a version came into service or into canary, newest first; a rollback is none.
+    pub fn entries_into_service(&self, digest: Digest) -> Result<Vec<Seq>, ReadError> {
+        self.all(
+            "SELECT seq FROM activations WHERE digest = ?1 AND rolled_back = 0 \
+             UNION ALL SELECT seq FROM policy_canaries WHERE digest = ?1 ORDER BY seq DESC LIMIT 1000",
+            [digest.0],
+            |row| Ok(Seq(rows::number(row, 0)?)),
+        )
+    }
+
     /// The code that was stored under a version's digest, checked.
     pub fn policy_code(&self, digest: Digest) -> Result<Option<CodeRow>, ReadError> {
         let found = self.maybe(
-            "SELECT stored_at, checksum, code FROM policy_codes WHERE digest = ?1",
+            "SELECT stored_at, checksum, code FROM policy_codes JOIN codes USING (checksum) WHERE digest = ?1",
             [digest.0],
             |row| {
                 Ok((

@@ -21,6 +21,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "policy-swaps",
         sql: include_str!("migrations/0003-policy-swaps.sql"),
     },
+    Migration {
+        name: "codes-once",
+        sql: include_str!("migrations/0004-codes-once.sql"),
+    },
 ];
 
 struct Migration {
@@ -151,5 +155,34 @@ mod tests {
         });
         assert_eq!(row.expect("the row"), (7, vec![1, 2], None));
         migrate(&mut connection, path, SCHEMA_VERSION).expect("nothing is left to do");
+    }
+
+    #[test]
+    fn code_that_many_versions_share_is_kept_once_and_found_under_each() {
+        let path = Path::new("journal.db");
+        let mut connection = Connection::open_in_memory().expect("opened");
+        apply(&MIGRATIONS[..3], &mut connection, path, 0).expect("made");
+        for (digest, checksum, code) in [("a1", "01", "c0de"), ("a2", "01", "c0de"), ("a3", "02", "07e2")] {
+            connection
+                .execute_batch(&format!(
+                    "INSERT INTO policy_codes VALUES (x'{digest}', 5, x'{checksum}', x'{code}')"
+                ))
+                .expect("inserted");
+        }
+
+        migrate(&mut connection, path, 3).expect("brought up to date");
+        let codes: u32 = connection
+            .query_row("SELECT count(*) FROM codes", [], |row| row.get(0))
+            .expect("counted");
+        assert_eq!(codes, 2);
+        let mut statement = connection
+            .prepare("SELECT digest, stored_at, code FROM policy_codes JOIN codes USING (checksum) ORDER BY digest")
+            .expect("prepared");
+        let rows: Vec<(Vec<u8>, i64, Vec<u8>)> = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .and_then(Iterator::collect)
+            .expect("read");
+        let row = |digest: u8, code: [u8; 2]| (vec![digest], 5, code.to_vec());
+        assert_eq!(rows, [row(0xa1, [0xc0, 0xde]), row(0xa2, [0xc0, 0xde]), row(0xa3, [0x07, 0xe2])]);
     }
 }

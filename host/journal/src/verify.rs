@@ -14,6 +14,7 @@ use pointsman_model::{DecisionId, Digest, Millis, Seq};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, TransactionBehavior};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, Default)]
 pub struct VerifyOptions {
@@ -220,15 +221,24 @@ impl Reader {
         Ok(())
     }
 
+    /// Each code is read once, however many versions run it.
     fn verify_codes(&self, report: &mut VerifyReport) -> Result<(), ReadError> {
-        let damaged = self.all("SELECT digest, checksum, code FROM policy_codes", [], |row| {
-            let whole = Digest::of(row.get_ref(2)?.as_blob()?) == Digest(row.get(1)?);
-            Ok((!whole).then_some(Digest(row.get(0)?)))
-        })?;
-        damaged
+        let whole: BTreeSet<Digest> = self
+            .all("SELECT checksum, code FROM codes", [], |row| {
+                let checksum = Digest(row.get(0)?);
+                Ok((Digest::of(row.get_ref(1)?.as_blob()?) == checksum).then_some(checksum))
+            })?
             .into_iter()
             .flatten()
-            .for_each(|digest| report.found(Problem::CodeAltered { digest }));
+            .collect();
+        let versions = self.all("SELECT digest, checksum FROM policy_codes ORDER BY digest", [], |row| {
+            Ok((Digest(row.get(0)?), Digest(row.get(1)?)))
+        })?;
+        for (digest, checksum) in versions {
+            if !whole.contains(&checksum) {
+                report.found(Problem::CodeAltered { digest });
+            }
+        }
         Ok(())
     }
 

@@ -199,6 +199,10 @@ fn examples() -> Vec<Event> {
             state: StateHandover::Carried,
             actor: actor(),
             reason: reason(),
+            report: Some(SwapReport {
+                signed_by: Some("alice".into()),
+                ..SwapReport::default()
+            }),
         },
         Event::InputQuarantined {
             kind: PolicyKind::Retry,

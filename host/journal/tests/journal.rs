@@ -562,6 +562,7 @@ fn code_is_kept_with_its_version() {
     let mut journal = open(directory.path());
     let description = description("fair-share", PolicyKind::SourceSelection);
     let digest = description.policy.digest;
+    let other = Digest::of(b"the same code with other settings");
     let code: Arc<[u8]> = Arc::from(&b"code"[..]);
     let activated = Event::PolicyActivated {
         generation: 1,
@@ -578,8 +579,8 @@ fn code_is_kept_with_its_version() {
         .append(START, &[bare(activated)], &[(digest, code.clone())])
         .expect("appended");
     journal
-        .append(START + 1, &[], &[(digest, code)])
-        .expect("stored again without harm");
+        .append(START + 1, &[], &[(digest, code.clone()), (other, code)])
+        .expect("stored again without harm, and once for two versions");
     let reader = journal.reader().expect("a reader");
     let row = reader.policy_code(digest).expect("read").expect("code");
     assert_eq!((row.code.as_slice(), row.stored_at), (&b"code"[..], START));
@@ -588,11 +589,15 @@ fn code_is_kept_with_its_version() {
         (versions.len(), versions[0].code_kept, versions[0].description.policy.engine),
         (1, true, EngineKind::Component)
     );
-    assert!(reader.policy_code(Digest::of(b"other")).expect("read").is_none());
+    assert_eq!(reader.policy_code(other).expect("read").expect("code").code, b"code");
+    assert!(reader.policy_code(Digest::of(b"unknown")).expect("read").is_none());
 
-    change(directory.path(), "UPDATE policy_codes SET code = x'00'");
+    change(directory.path(), "UPDATE codes SET code = x'00'");
     assert!(matches!(reader.policy_code(digest), Err(ReadError::CodeDamaged { .. })));
-    assert_eq!(problems(&reader), [Problem::CodeAltered { digest }]);
+    let altered = |digest| Problem::CodeAltered { digest };
+    // Two versions that cannot be loaded any more.
+    let (first, second) = if digest < other { (digest, other) } else { (other, digest) };
+    assert_eq!(problems(&reader), [altered(first), altered(second)]);
 }
 
 /// What someone with a shell could do. The change is made beside the open journal, as theirs would be.

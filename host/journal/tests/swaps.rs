@@ -110,6 +110,7 @@ fn story() -> Vec<(u64, Vec<Emitted>)> {
                     state: StateHandover::Empty,
                     actor: Actor::new("cli"),
                     reason: "a look".into(),
+                    report: None,
                 }),
                 decided_by(4, "wild", Link::Candidate, 4),
                 decided_by(5, "bold", Link::Active, 4),
@@ -344,6 +345,9 @@ fn a_journal_of_the_schema_before_is_brought_up_to_date() {
     for (at, batch) in (START..).zip(&story) {
         journal.append(at, batch, &[]).expect("appended");
     }
+    let digest = description("steady", KIND).policy.digest;
+    let code: std::sync::Arc<[u8]> = std::sync::Arc::from(&b"code"[..]);
+    journal.append(START + 9, &[], &[(digest, code)]).expect("appended");
     let before = journal.reader().expect("a reader").generations(KIND).expect("generations");
     drop(journal);
     change(
@@ -354,11 +358,15 @@ fn a_journal_of_the_schema_before_is_brought_up_to_date() {
          ALTER TABLE activations DROP COLUMN confirmed_by; ALTER TABLE activations DROP COLUMN decisions_before;
          ALTER TABLE activations DROP COLUMN decisions_until; ALTER TABLE activations DROP COLUMN ended_at;
          ALTER TABLE activations DROP COLUMN outcome;
-         DELETE FROM migrations WHERE version = 3; PRAGMA user_version = 2;",
+         ALTER TABLE policy_codes ADD COLUMN code BLOB NOT NULL DEFAULT x'';
+         UPDATE policy_codes SET code = (SELECT code FROM codes WHERE codes.checksum = policy_codes.checksum);
+         DROP TABLE codes;
+         DELETE FROM migrations WHERE version >= 3; PRAGMA user_version = 2;",
     );
     let journal = open(directory.path());
     let reader = journal.reader().expect("a reader");
     assert_eq!(reader.generations(KIND).expect("generations"), before);
+    assert_eq!(reader.policy_code(digest).expect("read").expect("code").code, b"code");
     sound(&reader);
 }
 

@@ -79,6 +79,8 @@ pub enum Command {
         description: PolicyDescription,
         /// Above 0, at most 1.
         share: f64,
+        /// What was found on the way; recorded with the canary, and with the activation if it is promoted.
+        report: Option<SwapReport>,
         force: bool,
         actor: Actor,
         reason: String,

@@ -194,6 +194,9 @@ pub enum Event {
         state: StateHandover,
         actor: Actor,
         reason: String,
+        /// What the stages before it found.
+        #[serde(default)]
+        report: Option<SwapReport>,
     },
     /// Comes after the activation where the version was promoted.
     PolicyCanaryEnded {

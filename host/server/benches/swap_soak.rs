@@ -46,10 +46,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Hosts that sources are spread over.
-const HOSTS: u64 = 48;
-/// Sources kept waiting.
-const BACKLOG: usize = 400;
-const CALM: Duration = Duration::from_secs(8);
+const HOSTS: u64 = 12;
+/// Sources kept waiting: candidates of a selection.
+const BACKLOG: usize = 8;
+/// Decisions a second that the fake runner aims at. More than are asked for, and less than the thread that decides can
+/// do: with a queue before it that never ends, every swap would wait for its turn, and not for what it does itself.
+const LOAD_PER_SECOND: f64 = 2_600.0;
+const CALM: Duration = Duration::from_secs(12);
+/// Parts of the calm stretch, in turn on components and on scripts.
+const ROUNDS: u32 = 6;
 const DECISIONS_PER_SECOND_MIN: f64 = 2_000.0;
 const P99_FACTOR_MAX: f64 = 2.0;
 const MEMORY_FACTOR_MAX: f64 = 1.05;
@@ -65,11 +70,13 @@ fn main() -> Result<()> {
     };
     let directory = tempfile::tempdir()?;
     let soak = Soak::start(directory.path())?;
+    println!(
+        "load: {LOAD_PER_SECOND:.0} decisions/s aimed at, about {BACKLOG} candidates each selection, journal on {}",
+        directory.path().display()
+    );
 
     let mut swapper = Swapper::new(&soak)?;
-    for kind in PolicyKind::ALL {
-        swapper.swap(kind)?;
-    }
+    swapper.settle(0)?;
     soak.inbox.send_blocking(
         Command::StartTraining {
             actor: Actor::new("soak"),
@@ -79,10 +86,28 @@ fn main() -> Result<()> {
     )?;
     soak.wait_until("the first decisions", |decided| decided > 2_000)?;
 
-    soak.take();
-    std::thread::park_timeout(CALM);
-    let calm = Stretch::of(&soak, CALM);
+    // A script takes longer than a component: calm, each has its half of the time, as it has while swapping.
+    let (mut took, mut worked, mut busy_us) = (Took::default(), Took::default(), 0);
+    for round in 0..ROUNDS {
+        swapper.settle(round)?;
+        let begin = soak.take();
+        std::thread::sleep(CALM / ROUNDS);
+        let end = soak.take();
+        took.add(&end.took);
+        worked.add(&end.worked);
+        busy_us += end.busy_us - begin.busy_us;
+    }
+    let calm = Stretch::of(&took, &worked, busy_us, CALM);
     println!("calm: {calm}");
+    for ((kind, engine), worked) in &*soak.load.by_kind.lock().unwrap_or_else(PoisonError::into_inner) {
+        println!(
+            "  {:>7} x {kind} by {engine}: {:.0} us of CPU time (p50), {:.0} us (p99)",
+            worked.count(),
+            worked.at(0.5),
+            worked.at(0.99)
+        );
+    }
+    let begin = soak.take();
 
     let started = Instant::now();
     let mut memory = BTreeMap::new();
@@ -98,7 +123,8 @@ fn main() -> Result<()> {
             );
         }
     }
-    let swapping = Stretch::of(&soak, started.elapsed());
+    let end = soak.take();
+    let swapping = Stretch::of(&end.took, &end.worked, end.busy_us - begin.busy_us, started.elapsed());
     println!(
         "swapping: {swapping}; {swaps} swaps at {:.0}/s, each checked, installed and activated",
         swaps as f64 / started.elapsed().as_secs_f64()
@@ -116,7 +142,10 @@ fn main() -> Result<()> {
     let half = *memory.range(swaps / 2..).next().context("memory at half time")?.1 as f64;
     let end = *memory.last_key_value().context("memory at the end")?.1 as f64;
     let (slower, grown) = (swapping.p99_us / calm.p99_us, end / half);
-    println!("p99 of a decision while swapping: {slower:.2} times calm; resident memory over the second half: {grown:.3} times");
+    println!(
+        "p99 of a decision while swapping: {slower:.2} times calm, {:.2} times in CPU time; resident memory over the second half: {grown:.3} times",
+        swapping.p99_worked_us / calm.p99_worked_us
+    );
     ensure!(
         swapping.per_second >= DECISIONS_PER_SECOND_MIN,
         "{:.0} decisions/s are fewer than {DECISIONS_PER_SECOND_MIN}",
@@ -145,8 +174,59 @@ struct Soak {
 struct Load {
     decisions: AtomicU64,
     stopping: AtomicBool,
-    /// Microseconds that each decision took on the deciding thread.
-    took_us: Mutex<Vec<f32>>,
+    took: Mutex<Took>,
+    /// The same in CPU time, which does not depend on who else uses the machine.
+    worked: Mutex<Took>,
+    /// Decisions and their CPU time by kind and engine.
+    by_kind: Mutex<BTreeMap<(PolicyKind, &'static str), Took>>,
+    /// CPU time of the thread that decides, all that it does, in microseconds.
+    busy_us: AtomicU64,
+}
+
+/// What decisions took on the deciding thread: counts by time, in steps of 2 %, so that it takes the same memory however
+/// long the load runs.
+struct Took {
+    counts: Vec<u64>,
+}
+
+/// Times above `STEP^STEPS` microseconds, three minutes, count as that.
+const STEPS: usize = 960;
+const STEP: f64 = 1.02;
+
+impl Default for Took {
+    fn default() -> Took {
+        Took {
+            counts: vec![0; STEPS + 1],
+        }
+    }
+}
+
+impl Took {
+    fn note(&mut self, micros: f64) {
+        let step = micros.max(1.0).ln() / STEP.ln();
+        self.counts[(step as usize).min(STEPS)] += 1;
+    }
+
+    fn add(&mut self, other: &Took) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Upper end of the step that this share of the decisions does not exceed.
+    fn at(&self, share: f64) -> f64 {
+        let wanted = (self.count() as f64 * share).ceil() as u64;
+        let mut seen = 0;
+        let reached = self.counts.iter().position(|count| {
+            seen += count;
+            seen >= wanted.max(1)
+        });
+        reached.map_or(f64::NAN, |step| STEP.powi(step as i32 + 1))
+    }
 }
 
 impl Soak {
@@ -188,10 +268,10 @@ impl Soak {
             Vec::new(),
         )?;
         let settings = Settings {
-            training_max_active: 64,
-            global_max: 72,
+            training_max_active: 24,
+            global_max: 32,
             reserved_slots: 4,
-            same_host_cap: 16,
+            same_host_cap: 8,
             retry_budget: 2,
             promotion_window: 400,
             curriculum_interval_s: 1,
@@ -207,6 +287,7 @@ impl Soak {
         let runner = Runner {
             inbox: inbox.clone(),
             seen: BTreeSet::new(),
+            pace: Pace::new(load.clone()),
         };
         let feeder = Feeder {
             inbox: inbox.clone(),
@@ -223,7 +304,7 @@ impl Soak {
             inbox.clone(),
             Arc::new(Readers::new(path.clone())),
             Swaps::new(hub.clone()),
-            Shadows::start(hub, events.subscribe())?,
+            Shadows::start(hub, events.subscribe(), None)?,
             Trust {
                 keys: data.join("trusted-keys"),
                 required: false,
@@ -252,8 +333,14 @@ impl Soak {
         Ok(())
     }
 
-    fn take(&self) -> Vec<f32> {
-        std::mem::take(&mut self.load.took_us.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What was measured since it was taken last.
+    fn take(&self) -> Measured {
+        let take = |counts: &Mutex<Took>| std::mem::take(&mut *counts.lock().unwrap_or_else(PoisonError::into_inner));
+        Measured {
+            took: take(&self.load.took),
+            worked: take(&self.load.worked),
+            busy_us: self.load.busy_us.load(Ordering::Relaxed),
+        }
     }
 
     fn stop(self) -> Result<std::path::PathBuf> {
@@ -278,22 +365,31 @@ impl Soak {
     }
 }
 
+struct Measured {
+    took: Took,
+    worked: Took,
+    /// The clock of the thread that decides.
+    busy_us: u64,
+}
+
 /// What was measured in a stretch of time.
 struct Stretch {
     per_second: f64,
     p50_us: f64,
     p99_us: f64,
+    p99_worked_us: f64,
+    /// Share of the time in which the thread that decides had a core.
+    busy: f64,
 }
 
 impl Stretch {
-    fn of(soak: &Soak, time: Duration) -> Stretch {
-        let mut took = soak.take();
-        took.sort_by(f32::total_cmp);
-        let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().map_or(f64::NAN, f64::from);
+    fn of(took: &Took, worked: &Took, busy_us: u64, time: Duration) -> Stretch {
         Stretch {
-            per_second: took.len() as f64 / time.as_secs_f64(),
-            p50_us: at(0.5),
-            p99_us: at(0.99),
+            per_second: took.count() as f64 / time.as_secs_f64(),
+            p50_us: took.at(0.5),
+            p99_us: took.at(0.99),
+            p99_worked_us: worked.at(0.99),
+            busy: busy_us as f64 / time.as_micros() as f64,
         }
     }
 }
@@ -302,8 +398,12 @@ impl std::fmt::Display for Stretch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{:.0} decisions/s; one takes {:.0} us (p50), {:.0} us (p99)",
-            self.per_second, self.p50_us, self.p99_us
+            "{:.0} decisions/s; one takes {:.0} us (p50), {:.0} us (p99; {:.0} us of CPU time); the thread that decides had a core for {:.0} % of the time",
+            self.per_second,
+            self.p50_us,
+            self.p99_us,
+            self.p99_worked_us,
+            self.busy * 100.0
         )
     }
 }
@@ -317,9 +417,19 @@ struct Timed {
 impl Policies for Timed {
     fn ask(&mut self, policy: &PolicyRef, context: &Question) -> Result<Answer, Fault> {
         let started = Instant::now();
+        let before = thread_cpu_time();
         let answer = self.engines.ask(policy, context);
-        let took = started.elapsed().as_secs_f32() * 1e6;
-        self.load.took_us.lock().unwrap_or_else(PoisonError::into_inner).push(took);
+        let (took, now) = (started.elapsed(), thread_cpu_time());
+        let note = |counts: &Mutex<Took>, time: Duration| {
+            counts.lock().unwrap_or_else(PoisonError::into_inner).note(time.as_secs_f64() * 1e6);
+        };
+        note(&self.load.took, took);
+        note(&self.load.worked, now - before);
+        let mut by_kind = self.load.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_kind = by_kind.entry((context.kind(), policy.engine.slug())).or_default();
+        of_kind.note((now - before).as_secs_f64() * 1e6);
+        drop(by_kind);
+        self.load.busy_us.store(now.as_micros() as u64, Ordering::Relaxed);
         self.load.decisions.fetch_add(1, Ordering::Relaxed);
         answer
     }
@@ -331,6 +441,14 @@ impl Policies for Timed {
     fn fingerprint(&self, engine: EngineKind) -> String {
         self.engines.fingerprint(engine)
     }
+}
+
+fn thread_cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the clock exists on every Linux, and `time` outlives the call.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    assert_eq!(result, 0, "the thread CPU clock can be read");
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Offers the shipped policies in turn, each time with another setting, so that each is a version of its own.
@@ -373,10 +491,22 @@ impl<'a> Swapper<'a> {
         Ok(Swapper { soak, files, number: 0 })
     }
 
+    /// The policies of one round of the calm stretch: of each kind the component or the script, where there are both.
+    fn settle(&mut self, round: u32) -> Result<()> {
+        for kind in PolicyKind::ALL {
+            self.swap_to(kind, u64::from(round))?;
+        }
+        Ok(())
+    }
+
     fn swap(&mut self, kind: PolicyKind) -> Result<()> {
+        self.swap_to(kind, self.number / 4)
+    }
+
+    fn swap_to(&mut self, kind: PolicyKind, choice: u64) -> Result<()> {
         self.number += 1;
         let choices = self.files.get(&kind).with_context(|| format!("a policy of kind {kind}"))?;
-        let (offer, schema) = &choices[(self.number / 4 % choices.len() as u64) as usize];
+        let (offer, schema) = &choices[(choice % choices.len() as u64) as usize];
         let mut offer = offer.clone();
         offer.settings = vec![varied(schema, self.number).with_context(|| format!("{} has a number among its settings", offer.file))?];
         let file = offer.file.clone();
@@ -436,10 +566,53 @@ impl Feeder {
     }
 }
 
-/// Ends each run as soon as it is wanted: every second one fails.
+/// One run in so many fails at its first attempt. A retry waits for seconds: with more of them, a thousand sources wait,
+/// and come back all at once as candidates whenever the load is slower for a while.
+const FAILS_EVERY: u64 = 40;
+
+/// Ends each run as soon as it is wanted. The attempt after a failed one works, for sources that are given up stay with
+/// the host until somebody sees to them.
 struct Runner {
     inbox: Inbox,
     seen: BTreeSet<AttemptToken>,
+    pace: Pace,
+}
+
+/// Keeps the load at [`LOAD_PER_SECOND`].
+struct Pace {
+    load: Arc<Load>,
+    since: Instant,
+    decided: u64,
+}
+
+/// What was not done in this time is not made up for.
+const LAG_MAX: Duration = Duration::from_millis(50);
+
+impl Pace {
+    /// From now on.
+    fn new(load: Arc<Load>) -> Pace {
+        Pace {
+            decided: load.decisions.load(Ordering::Relaxed),
+            load,
+            since: Instant::now(),
+        }
+    }
+
+    /// Waits while more was decided than should have been by now.
+    fn wait(&mut self) {
+        while !self.load.stopping.load(Ordering::Relaxed) {
+            let decided = self.load.decisions.load(Ordering::Relaxed) - self.decided;
+            let due = Duration::from_secs_f64(decided as f64 / LOAD_PER_SECOND);
+            let passed = self.since.elapsed();
+            if due <= passed {
+                if passed - due > LAG_MAX {
+                    *self = Pace::new(self.load.clone());
+                }
+                return;
+            }
+            std::thread::park_timeout((due - passed).min(Duration::from_millis(5)));
+        }
+    }
 }
 
 impl Runner {
@@ -454,6 +627,7 @@ impl Runner {
             for wanted in &wants.runs {
                 let token = wanted.run.token;
                 if self.seen.insert(token) {
+                    self.pace.wait();
                     self.inbox.report(Command::ReportStarted { token });
                     let report = outcome(&wanted.run);
                     self.inbox.report(Command::ReportFinished { token, report });
@@ -483,7 +657,7 @@ fn outcome(run: &Run) -> RunReport {
         path: format!("runs/{id}/model"),
     });
     let end = match &run.work {
-        Work::Train { host, .. } if id.is_multiple_of(2) => RunEnd::Failed(Failure {
+        Work::Train { host, .. } if id.is_multiple_of(FAILS_EVERY) && run.token.attempt == 1 => RunEnd::Failed(Failure {
             class: FailureClass::Transient,
             error: format!("connection to {} reset", host.as_deref().unwrap_or("somewhere")),
             exit_code: Some(75),

@@ -295,7 +295,7 @@ pub(crate) struct Activate {
     /// Taken back unless it is confirmed within this time: 90s, 10m, 2h.
     #[arg(long, value_name = "TIME", value_parser = swap::parse_time_ms)]
     pub(crate) confirm_within: Option<u64>,
-    /// Also a version that the breaker took out of service a short while ago.
+    /// Also where the replay breaks a budget, and a version that the breaker took out of service a short while ago.
     #[arg(long)]
     pub(crate) force: bool,
     /// Start with no state, though the version before has one that could be taken over.
@@ -323,7 +323,8 @@ pub(crate) struct Activate {
 #[derive(Subcommand, Debug)]
 enum Shadow {
     Start {
-        file: PathBuf,
+        #[arg(value_name = "FILE|DIGEST")]
+        policy: String,
         #[arg(long)]
         settings: Option<PathBuf>,
     },
@@ -472,8 +473,8 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
         Command::Policy(Policy::Fuzz(asked)) => policy::fuzz(json, &asked),
         Command::Policy(Policy::Bench(asked)) => policy::bench(json, &asked),
         Command::Policy(Policy::Case { decision }) => policy::case(&client, decision).map(|()| ExitCode::SUCCESS),
-        Command::Policy(Policy::Shadow(Shadow::Start { file, settings })) => {
-            done(swap::start_shadow(&client, json, &file, settings.as_deref()))
+        Command::Policy(Policy::Shadow(Shadow::Start { policy, settings })) => {
+            done(swap::start_shadow(&client, json, &policy, settings.as_deref()))
         }
         Command::Policy(Policy::Shadow(Shadow::Stop { kind })) => done(swap::stop_shadow(&client, json, &kind)),
         Command::Policy(Policy::Canary(Canary::Start {

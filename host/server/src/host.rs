@@ -5,11 +5,12 @@ use crate::driver::{Driver, Setup};
 use crate::health::Health;
 use crate::http::{self, Guard};
 use crate::hub::Hub;
-use crate::inbox::Inbox;
-use crate::policy_install::{Installer, compiler};
+use crate::inbox::{Inbox, Rejected};
+use crate::policy_install::{Installer, NotLoaded, compiler};
 use crate::policy_watch::PolicyWatch;
+use crate::problem::sentence;
 use crate::readers::Readers;
-use crate::shadow::Shadows;
+use crate::shadow::{KeptShadows, Shadows};
 use crate::signing::Trust;
 use crate::standard::{StandardRequests, StandardThreads};
 use crate::swaps::Swaps;
@@ -25,6 +26,7 @@ use pointsman_model::protocol::{Phase, TrainerEvent};
 use pointsman_model::wants::Wants;
 use pointsman_policy::{Engines, Library};
 use pointsman_runner::{ModelService, Output, OutputKind, Report, RunEvent, Runner, RunnerConfig};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -265,7 +267,8 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         keys: trusted_keys.unwrap_or_else(|| data.join("trusted-keys")),
         required: require_signatures,
     };
-    let shadows = Shadows::start(hub.clone(), events.subscribe())?;
+    let kept = KeptShadows::new(data.join("shadows"));
+    let shadows = Shadows::start(hub.clone(), events.subscribe(), Some(kept))?;
     let swaps = Swaps::new(hub.clone());
     let installer = Arc::new(Installer::new(
         library,
@@ -278,25 +281,12 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
     ));
 
     // Recorded policies are loaded before anything is decided.
-    for not_loaded in installer.load_recorded()? {
-        let text = format!(
-            "{} cannot be loaded, so a fallback decides: {}",
-            not_loaded.policy, not_loaded.reason
-        );
-        tracing::warn!("{text}");
-        hub.alert(
-            &format!("0-not-loaded-{}", not_loaded.policy),
-            Some(Alert {
-                level: "error".to_string(),
-                code: "policy_not_loaded".to_string(),
-                text,
-                fix: Some(format!(
-                    "Activate a policy for {} again: `pointsman policy activate FILE`.",
-                    not_loaded.kind
-                )),
-            }),
-        );
-    }
+    let mut loading = Loading {
+        installer: installer.clone(),
+        hub: hub.clone(),
+        told: BTreeSet::new(),
+    };
+    loading.load()?;
     inbox
         .send_blocking(
             Command::StartHost {
@@ -312,6 +302,17 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
     {
         tracing::warn!("{}", alert.text);
         hub.alert(&format!("2-shipped-{number}"), Some(alert));
+    }
+    for (kind, why) in installer.bring_shadows_back() {
+        let text = format!("The shadow of {kind} was not brought back: {}", sentence(&why));
+        tracing::warn!("{text}");
+        let alert = Alert {
+            level: "warning".to_string(),
+            code: "shadow_not_back".to_string(),
+            text,
+            fix: Some("`pointsman policy shadow start FILE` starts one.".to_string()),
+        };
+        hub.alert(&format!("2-shadow-{kind}"), Some(alert));
     }
 
     let service = Arc::new(ModelService::new(&data));
@@ -334,7 +335,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
     // What was wanted before the runner was there.
     inbox.refresh();
 
-    reload_after_roll_backs(events.subscribe(), installer.clone())?;
+    loading.follow(events.subscribe())?;
     let standard = StandardRequests::new(service, probes);
     let threads = standard.start(inbox.clone(), hub.clone())?;
     let watch = match policies {
@@ -392,27 +393,63 @@ fn show(hub: &Hub, outputs: &[Output]) {
     }
 }
 
-/// A breaker rolls back by itself; the version that becomes the last good one then must be loaded, too.
-fn reload_after_roll_backs(mut events: broadcast::Receiver<Arc<Batch>>, installer: Arc<Installer>) -> std::io::Result<()> {
-    std::thread::Builder::new().name("policy-reload".into()).spawn(move || {
-        loop {
-            let rolled_back = match events.blocking_recv() {
-                Ok(batch) => batch
-                    .entries
-                    .iter()
-                    .any(|entry| matches!(entry.event, Event::PolicyRolledBack { .. })),
-                // Among what was missed there may have been one.
-                Err(broadcast::error::RecvError::Lagged(_)) => true,
-                Err(broadcast::error::RecvError::Closed) => return,
+/// Loads recorded versions, and tells which of them cannot be.
+struct Loading {
+    installer: Arc<Installer>,
+    hub: Hub,
+    /// Alerts that stand.
+    told: BTreeSet<String>,
+}
+
+impl Loading {
+    fn load(&mut self) -> Result<(), Rejected> {
+        let mut stands = BTreeSet::new();
+        for NotLoaded { kind, policy, reason, fix } in self.installer.load_recorded()? {
+            let key = format!("0-not-loaded-{kind}-{policy}");
+            let text = format!("{policy} cannot be loaded, so where it should decide on {kind} the next in line does: {reason}");
+            if !self.told.contains(&key) {
+                tracing::warn!("{text}");
+            }
+            let again = format!("Activate a policy for {kind} again: `pointsman policy activate FILE`.");
+            let alert = Alert {
+                level: "error".to_string(),
+                code: "policy_not_loaded".to_string(),
+                text: sentence(&text),
+                fix: Some(fix.map_or(again, |fix| sentence(&fix))),
             };
-            if rolled_back && let Ok(not_loaded) = installer.load_recorded() {
-                for version in not_loaded {
-                    tracing::warn!("{} cannot be loaded: {}", version.policy, version.reason);
+            self.hub.alert(&key, Some(alert));
+            stands.insert(key);
+        }
+        for over in self.told.difference(&stands) {
+            self.hub.alert(over, None);
+        }
+        self.told = stands;
+        Ok(())
+    }
+
+    /// A breaker rolls back by itself: what is the last good version then must be loaded, too. And what could not be
+    /// loaded may be wanted no more.
+    fn follow(mut self, mut events: broadcast::Receiver<Arc<Batch>>) -> std::io::Result<()> {
+        std::thread::Builder::new().name("policy-reload".into()).spawn(move || {
+            loop {
+                let changed = match events.blocking_recv() {
+                    Ok(batch) => batch.entries.iter().any(|entry| match entry.event {
+                        Event::PolicyRolledBack { .. } => true,
+                        Event::PolicyActivated { .. } | Event::PolicyCanaryEnded { .. } => !self.told.is_empty(),
+                        _ => false,
+                    }),
+                    // Among what was missed there may have been one.
+                    Err(broadcast::error::RecvError::Lagged(_)) => true,
+                    Err(broadcast::error::RecvError::Closed) => return,
+                };
+                // Refused only by a host that stops.
+                if changed && self.load().is_err() {
+                    tracing::debug!("recorded policies were not loaded: the host stops");
                 }
             }
-        }
-    })?;
-    Ok(())
+        })?;
+        Ok(())
+    }
 }
 
 /// Tells one start of the host from another.

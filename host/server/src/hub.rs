@@ -43,7 +43,7 @@ pub struct Asides {
     /// Standard requests answered, by model tag.
     pub answered: BTreeMap<String, u64>,
     /// Swaps of this host process, newest first.
-    pub swaps: Vec<Swap>,
+    pub swaps: Vec<Arc<Swap>>,
     /// Shadows, by kind.
     pub shadows: BTreeMap<String, ShadowCard>,
 }
@@ -369,7 +369,7 @@ fn laid_over(given: &Dashboard, asides: &Asides) -> Dashboard {
         swaps,
         shadows,
     } = asides;
-    dashboard.swaps.clone_from(swaps);
+    dashboard.swaps = swaps.iter().map(|swap| Swap::clone(swap)).collect();
     for job in dashboard.jobs.iter_mut().filter(|job| job.finished_at.is_none()) {
         if let Some((step, loss)) = live.get(&job.id) {
             job.steps = Some(u32::try_from(*step).unwrap_or(u32::MAX));

@@ -14,8 +14,9 @@ use crate::readers::Readers;
 use crate::shadow::Shadows;
 use crate::signing::Trust;
 use crate::swaps::Swaps;
-use crate::wire;
+use crate::{versions, wire};
 use pointsman_coordinator::{Reply, State};
+use pointsman_journal::ReadError;
 use pointsman_model::command::Command;
 use pointsman_model::policy::{PolicyDescription, PolicyKind, PolicyLimits};
 use pointsman_model::{Actor, Digest};
@@ -44,6 +45,8 @@ pub struct NotLoaded {
     pub kind: PolicyKind,
     pub policy: String,
     pub reason: String,
+    /// What helps, where that is known.
+    pub fix: Option<String>,
 }
 
 impl Installer {
@@ -94,7 +97,7 @@ impl Installer {
             reason,
         };
         let reply = self.inbox.send_blocking(command, Vec::new())?;
-        self.load_what_may_be_asked()?;
+        self.load_what_is_missing()?;
         Ok(reply)
     }
 
@@ -107,20 +110,56 @@ impl Installer {
             reason,
         };
         let reply = self.inbox.send_blocking(command, Vec::new())?;
-        self.load_what_may_be_asked()?;
+        self.load_what_is_missing()?;
         self.sweep(&mut lock(&self.loaded));
         Ok(reply)
     }
 
-    /// Starts a shadow of a checked version. It begins with a copy of the active version's state, where it can read that.
-    pub fn start_shadow(&self, checked: &Checked, file: &str, actor: &Actor) -> Result<(), ApiError> {
+    /// Starts a shadow of a policy that passes its checks. It begins with a copy of the active version's state, where it
+    /// can read that, and comes back at a restart.
+    pub fn start_shadow(&self, offer: &Offer, actor: &Actor) -> Result<PolicyKind, ApiError> {
+        let kind = self.watch_shadow(offer, actor)?;
+        if let Some(kept) = &self.shadows.kept
+            && let Err(error) = kept.keep(kind, offer, actor)
+        {
+            tracing::warn!("the shadow of {kind} will not come back at a restart: {error}");
+        }
+        Ok(kind)
+    }
+
+    fn watch_shadow(&self, offer: &Offer, actor: &Actor) -> Result<PolicyKind, ApiError> {
+        let checked = self.check(offer).map_err(ApiError::from)?;
+        let kind = checked.description.kind;
         let start = self.start_of(&checked.description)?;
         self.shadows
-            .watch(checked, file, &actor.0, start.copy_for(checked), start.guards)
+            .watch(&checked, &offer.file, &actor.0, start.copy_for(&checked), start.guards)
             .map_err(|occupied| {
                 ApiError::new(axum::http::StatusCode::CONFLICT, "shadow_runs", occupied.to_string())
                     .fix(format!("`pointsman policy shadow stop {}` ends it", occupied.kind))
-            })
+            })?;
+        Ok(kind)
+    }
+
+    /// Ends a kind's shadow and tells what it has seen.
+    pub fn stop_shadow(&self, kind: PolicyKind) -> Option<wire::ShadowCard> {
+        if let Some(kept) = &self.shadows.kept
+            && let Err(error) = kept.forget(kind)
+        {
+            tracing::warn!("the shadow of {kind} will come back at a restart: {error}");
+        }
+        self.shadows.stop(kind)
+    }
+
+    /// Starts the shadows again that ran when the host ended. Answers which could not be, and why.
+    pub fn bring_shadows_back(&self) -> Vec<(PolicyKind, String)> {
+        let Some(kept) = &self.shadows.kept else { return Vec::new() };
+        let back = |kind| match kept.find(kind) {
+            Ok(None) => Ok(()),
+            Ok(Some((offer, actor))) => self.watch_shadow(&offer, &actor).map(drop).map_err(|error| error.0.detail.clone()),
+            Err(error) => Err(error.to_string()),
+        };
+        let kinds = PolicyKind::ALL.into_iter();
+        kinds.filter_map(|kind| back(kind).err().map(|why| (kind, why))).collect()
     }
 
     /// The digest of the version that is active, if any.
@@ -139,13 +178,16 @@ impl Installer {
         })
     }
 
-    /// Loads what may be asked from the journal: of each kind the canary, the active version and the last good one. A
-    /// version that does not load never stops the host: the chain goes on to the next link.
+    /// Loads from the journal what should be at hand: of each kind the canary, the active version and the last good ones.
+    /// A version that does not load never stops the host: the chain goes on to the next link.
+    ///
+    /// Where signatures are required, that holds for versions that were recorded before they were: one that no trusted
+    /// key has signed, and that is no part of this program, is not loaded.
     pub fn load_recorded(&self) -> Result<Vec<NotLoaded>, Rejected> {
         let wanted: Vec<PolicyDescription> = self.inbox.look_blocking(|state| {
             let slots = state.policies.values();
             slots
-                .flat_map(|slot| slot.may_be_asked())
+                .flat_map(|slot| slot.at_hand())
                 .map(|installed| installed.description.clone())
                 .collect()
         })?;
@@ -156,43 +198,63 @@ impl Installer {
             if self.library.contains(&digest) {
                 continue;
             }
-            let code = self.readers.with(|reader| reader.policy_code(digest));
-            let result = match code {
-                Ok(Ok(Some(row))) => self
-                    .library
-                    .load_recorded(&description, &row.code)
-                    .map_err(|problem| problem.to_string()),
-                Ok(Ok(None)) => Err("its code is not in the journal".to_string()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            match result {
+            match self.load_one(&description) {
                 Ok(()) => {
                     loaded.insert(digest);
                 }
-                Err(reason) => not_loaded.push(NotLoaded {
+                Err((reason, fix)) => not_loaded.push(NotLoaded {
                     kind: description.kind,
                     policy: description.policy.to_string(),
                     reason,
+                    fix,
                 }),
             }
         }
         Ok(not_loaded)
     }
 
-    fn load_what_may_be_asked(&self) -> Result<(), Rejected> {
+    /// The error is a reason and, where there is one, the cure.
+    fn load_one(&self, description: &PolicyDescription) -> Result<(), (String, Option<String>)> {
+        let plain = |error: &dyn std::fmt::Display| (error.to_string(), None);
+        let digest = description.policy.digest;
+        let (code, signature) = self
+            .readers
+            .with(|reader| {
+                let signature = match self.trust.required {
+                    true => versions::signature_of(reader, digest)?,
+                    false => None,
+                };
+                Ok::<_, ReadError>((reader.policy_code(digest)?, signature))
+            })
+            .map_err(|error| plain(&error))?
+            .map_err(|error| plain(&error))?;
+        let code = code.ok_or_else(|| plain(&"its code is not in the journal"))?.code;
+        if self.trust.required {
+            self.trust
+                .check(&description.policy.to_string(), pointsman_policy::sha256(&code), signature.as_deref())
+                .map_err(|problem| {
+                    let fix = format!("sign its file, and activate it: `pointsman policy sign FILE --key KEYFILE`, `pointsman policy activate FILE`; or roll {} back", description.kind);
+                    (problem.message, Some(fix))
+                })?;
+        }
+        self.library
+            .load_recorded(description, &code)
+            .map_err(|problem| (problem.message, problem.fix))
+    }
+
+    fn load_what_is_missing(&self) -> Result<(), Rejected> {
         for not_loaded in self.load_recorded()? {
             tracing::warn!("{} cannot be loaded: {}", not_loaded.policy, not_loaded.reason);
         }
         Ok(())
     }
 
-    /// Drops versions that no slot remembers.
+    /// Drops versions that need not be at hand.
     fn sweep(&self, loaded: &mut BTreeSet<Digest>) -> usize {
         let remembered = self.inbox.look_blocking(|state| -> BTreeSet<Digest> {
             let slots = state.policies.values();
             slots
-                .flat_map(|slot| slot.remembered())
+                .flat_map(|slot| slot.at_hand())
                 .map(|installed| installed.description.policy.digest)
                 .collect()
         });
@@ -221,16 +283,19 @@ pub(crate) fn own_compiler() -> Compiler {
     compiler(Path::new(THIS_PROGRAM))
 }
 
-fn check(library: &Library, offer: &Offer, ceilings: PolicyLimits, on_stage: &mut dyn FnMut(Stage)) -> Result<Checked, wire::PolicyProblem> {
+fn check(
+    library: &Library,
+    offer: &Offer,
+    ceilings: PolicyLimits,
+    on_stage: &mut dyn FnMut(Stage),
+) -> Result<Checked, wire::PolicyProblem> {
     let source = PolicySource {
         file: offer.file.clone(),
         bytes: offer.code.clone(),
         settings: offer.settings.clone(),
         trusted: offer.trusted,
     };
-    library
-        .check_watched(source, ceilings, on_stage)
-        .map_err(wire_problem)
+    library.check_watched(source, ceilings, on_stage).map_err(wire_problem)
 }
 
 fn wire_problem(problem: pointsman_policy::PolicyProblem) -> wire::PolicyProblem {

@@ -1,7 +1,7 @@
 //! Errors as RFC 9457 problems: a stable code, the fields at fault, and the cure where there is one.
 
 use crate::inbox::Rejected;
-use crate::wire::{FieldError, Problem};
+use crate::wire::{FieldError, PolicyProblem, Problem};
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{StatusCode, header::HeaderMap};
@@ -69,6 +69,25 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(*self.0)).into_response();
         response.headers_mut().extend(headers);
         response
+    }
+}
+
+/// A policy that did not pass: nothing live was touched.
+impl From<PolicyProblem> for ApiError {
+    fn from(problem: PolicyProblem) -> ApiError {
+        let place = [problem.line, problem.column]
+            .into_iter()
+            .flatten()
+            .map(|number| format!(":{number}"))
+            .collect::<String>();
+        let detail = format!(
+            "{}{place}: {} The version before goes on serving.",
+            problem.file,
+            sentence(&problem.message)
+        );
+        let mut error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, &problem.code, detail);
+        error.0.fix = problem.fix;
+        error
     }
 }
 

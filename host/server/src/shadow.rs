@@ -4,6 +4,10 @@
 //! counted, and goes nowhere else. One thread takes the driver's batches and hands them on; a shadow that is too slow
 //! misses decisions, which are counted, and delays nobody.
 
+mod kept;
+
+pub use kept::KeptShadows;
+
 use crate::clock::now_ms;
 use crate::hub::Hub;
 use crate::dry_run::{counted, diverged, engines_of, guarded};
@@ -33,6 +37,8 @@ const SHOW_EVERY: Duration = Duration::from_millis(100);
 pub struct Shadows {
     hub: Hub,
     running: Mutex<BTreeMap<PolicyKind, Shadow>>,
+    /// Where those that a person has started are kept over a restart, if anywhere.
+    pub kept: Option<KeptShadows>,
 }
 
 struct Shadow {
@@ -57,10 +63,11 @@ pub struct Occupied {
 }
 
 impl Shadows {
-    pub fn start(hub: Hub, events: broadcast::Receiver<Arc<Batch>>) -> std::io::Result<Arc<Shadows>> {
+    pub fn start(hub: Hub, events: broadcast::Receiver<Arc<Batch>>, kept: Option<KeptShadows>) -> std::io::Result<Arc<Shadows>> {
         let shadows = Arc::new(Shadows {
             hub,
             running: Mutex::default(),
+            kept,
         });
         let feed = shadows.clone();
         std::thread::Builder::new()

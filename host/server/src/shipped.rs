@@ -2,11 +2,22 @@
 
 use crate::policy_install::{Installer, Offer, Order, SwapEnd};
 use crate::wire::Alert;
-use pointsman_model::Actor;
 use pointsman_model::policy::PolicyKind;
+use pointsman_model::{Actor, Digest};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 include!(concat!(env!("OUT_DIR"), "/components.rs"));
 include!(concat!(env!("OUT_DIR"), "/scripts.rs"));
+
+/// Whether this code is part of this program.
+pub fn holds(code: Digest) -> bool {
+    static CODES: OnceLock<BTreeSet<Digest>> = OnceLock::new();
+    let all = || COMPONENTS.iter().chain(SCRIPTS);
+    CODES
+        .get_or_init(|| all().map(|(_, code)| pointsman_policy::sha256(code)).collect())
+        .contains(&code)
+}
 
 /// What serves a kind until somebody else is put in its place: the first of these that is embedded and passes the checks.
 fn preferred(kind: PolicyKind) -> &'static [&'static str] {
@@ -40,11 +51,7 @@ fn activate(installer: &Installer, kind: PolicyKind) -> Option<Alert> {
             code: code.to_vec(),
             ..Offer::default()
         };
-        let order = Order {
-            shipped: true,
-            ..Order::activate(offer, Actor::new("host"), "shipped with Pointsman")
-        };
-        match installer.swap(order) {
+        match installer.swap(Order::activate(offer, Actor::new("host"), "shipped with Pointsman")) {
             SwapEnd::Done { .. } | SwapEnd::WasActive { .. } => {
                 let first_choice = preferred(kind)[0] == *name;
                 return (!first_choice).then(|| alert(kind, &format!("{name} serves as {kind} policy: the component was not built")));

@@ -40,8 +40,8 @@ pub struct Swaps {
 #[derive(Default)]
 struct Inner {
     last: u64,
-    /// Newest first.
-    swaps: VecDeque<(Swap, Arc<AtomicBool>)>,
+    /// Newest first. Shared with the hub: a stage that passes copies its own swap, and not those of the past.
+    swaps: VecDeque<(Arc<Swap>, Arc<AtomicBool>)>,
 }
 
 impl Swaps {
@@ -85,7 +85,7 @@ impl Swaps {
             confirm_by: None,
             problem: None,
         };
-        inner.swaps.push_front((swap, cancelled.clone()));
+        inner.swaps.push_front((Arc::new(swap), cancelled.clone()));
         // Those under way are not forgotten: they may take long, and somebody waits for them.
         while inner.swaps.len() > SWAPS_MAX {
             match inner.swaps.iter().rposition(|(swap, _)| swap.status != "running") {
@@ -104,7 +104,7 @@ impl Swaps {
 
     /// Newest first.
     pub fn list(&self) -> Vec<Swap> {
-        self.lock().swaps.iter().map(|(swap, _)| swap.clone()).collect()
+        self.lock().swaps.iter().map(|(swap, _)| Swap::clone(swap)).collect()
     }
 
     pub fn find(&self, id: u64) -> Option<Swap> {
@@ -112,7 +112,7 @@ impl Swaps {
             .swaps
             .iter()
             .find(|(swap, _)| swap.id == id)
-            .map(|(swap, _)| swap.clone())
+            .map(|(swap, _)| Swap::clone(swap))
     }
 
     /// Asks a swap to end before it activates. False if there is none under way with this id.
@@ -143,7 +143,7 @@ impl Swaps {
     }
 
     fn publish(&self, inner: MutexGuard<'_, Inner>) {
-        let swaps: Vec<Swap> = inner.swaps.iter().map(|(swap, _)| swap.clone()).collect();
+        let swaps: Vec<Arc<Swap>> = inner.swaps.iter().map(|(swap, _)| swap.clone()).collect();
         drop(inner);
         self.hub.aside(|asides| asides.swaps = swaps);
         self.changed.notify_all();
@@ -256,7 +256,7 @@ impl Progress {
     pub fn edit(&self, change: impl FnOnce(&mut Swap)) {
         let mut inner = self.board.lock();
         if let Some((swap, _)) = inner.swaps.iter_mut().find(|(swap, _)| swap.id == self.id) {
-            change(swap);
+            change(Arc::make_mut(swap));
         }
         self.board.publish(inner);
     }

@@ -48,6 +48,11 @@ impl From<VersionError> for ApiError {
 /// All versions of a name: a digest or its beginning names one, `name@version` the newest of that name and version, and
 /// a name all of its versions. Newest first, never empty.
 pub fn find_all(reader: &Reader, text: &str) -> Result<Vec<PolicyVersionRow>, VersionError> {
+    if let Some(digest) = Digest::parse(text)
+        && let Some(row) = reader.policy_version(digest)?
+    {
+        return Ok(vec![row]);
+    }
     let versions = reader.policy_versions(None, VERSIONS_MAX)?;
     let is_digest = text.len() >= DIGEST_PREFIX_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_digest {
@@ -77,6 +82,8 @@ pub fn find(reader: &Reader, text: &str) -> Result<PolicyVersionRow, VersionErro
 pub struct Known {
     uses: BTreeMap<Digest, VersionUse>,
     activations: Vec<(ActivationRow, Option<SwapReport>)>,
+    /// Who signed what was in canary.
+    canaries: BTreeMap<Digest, String>,
 }
 
 impl Known {
@@ -87,9 +94,16 @@ impl Known {
             .map(|row| Ok((report_of(reader, row.seq)?, row)))
             .map(|read: Result<_, ReadError>| read.map(|(report, row)| (row, report)))
             .collect::<Result<Vec<_>, ReadError>>()?;
+        let mut canaries = BTreeMap::new();
+        for row in reader.policy_canaries(None, ACTIVATIONS_MAX)? {
+            if let Some(name) = report_of(reader, row.seq)?.and_then(|report| report.signed_by) {
+                canaries.insert(row.policy.digest, name);
+            }
+        }
         Ok(Known {
             uses: reader.version_uses()?,
             activations,
+            canaries,
         })
     }
 
@@ -112,16 +126,9 @@ impl Known {
             decisions: self.uses.get(&policy.digest).map_or(0, |uses| uses.decisions),
             signed_by: of_this()
                 .find_map(|(_, report)| report.as_ref())
-                .and_then(|report| report.signed_by.clone()),
+                .and_then(|report| report.signed_by.clone())
+                .or_else(|| self.canaries.get(&policy.digest).cloned()),
         }
-    }
-
-    /// The text of the signature that a version was activated with.
-    fn signature(&self, digest: &Digest) -> Option<String> {
-        let of_this = self.activations.iter().filter(|(row, _)| row.policy.digest == *digest);
-        of_this
-            .filter_map(|(_, report)| report.as_ref())
-            .find_map(|report| report.signature.clone())
     }
 
     pub fn detail(&self, reader: &Reader, version: &PolicyVersionRow) -> Result<VersionDetail, VersionError> {
@@ -150,24 +157,6 @@ impl Known {
             memory_bytes: *memory_bytes,
             state_version: *state_version,
             activations: of_this.map(|(row, report)| activation(row, report.as_ref())).collect(),
-        })
-    }
-
-    /// A kept version as it would be offered again.
-    pub fn offer(&self, reader: &Reader, version: &PolicyVersionRow) -> Result<Offer, VersionError> {
-        let PolicyDescription { policy, settings, .. } = &version.description;
-        let code = code(reader, version)?;
-        let ending = match policy.engine {
-            EngineKind::Component => "wasm",
-            EngineKind::Rhai | EngineKind::TrustedRhai | EngineKind::BuiltIn => "rhai",
-        };
-        Ok(Offer {
-            file: format!("{policy}.{ending}"),
-            code,
-            settings: settings.clone(),
-            trusted: policy.engine == EngineKind::TrustedRhai,
-            signature: self.signature(&policy.digest),
-            ..Offer::default()
         })
     }
 
@@ -239,6 +228,33 @@ impl Known {
     }
 }
 
+/// A kept version as it would be offered again, with the signature that it came with.
+pub fn offer(reader: &Reader, version: &PolicyVersionRow) -> Result<Offer, VersionError> {
+    let PolicyDescription { policy, settings, .. } = &version.description;
+    let ending = match policy.engine {
+        EngineKind::Component => "wasm",
+        EngineKind::Rhai | EngineKind::TrustedRhai | EngineKind::BuiltIn => "rhai",
+    };
+    Ok(Offer {
+        file: format!("{policy}.{ending}"),
+        code: code(reader, version)?,
+        settings: settings.clone(),
+        trusted: policy.engine == EngineKind::TrustedRhai,
+        signature: signature_of(reader, policy.digest)?,
+        ..Offer::default()
+    })
+}
+
+/// The text of the signature that a version came into service or into canary with.
+pub fn signature_of(reader: &Reader, version: Digest) -> Result<Option<String>, ReadError> {
+    for seq in reader.entries_into_service(version)? {
+        if let Some(signature) = report_of(reader, seq)?.and_then(|report| report.signature) {
+            return Ok(Some(signature));
+        }
+    }
+    Ok(None)
+}
+
 /// Changes of the active policy in which one of these versions came into service, newest first.
 pub fn activations_of(reader: &Reader, versions: &[PolicyVersionRow]) -> Result<Vec<Activation>, ReadError> {
     let digests: BTreeSet<Digest> = versions.iter().map(|row| row.description.policy.digest).collect();
@@ -266,7 +282,7 @@ pub fn report_of(reader: &Reader, seq: Seq) -> Result<Option<SwapReport>, ReadEr
     let Some(entry) = reader.entry(seq)? else { return Ok(None) };
     let event: Event = serde_json::from_str(&entry.payload).map_err(|source| ReadError::Entry { seq, source })?;
     Ok(match event {
-        Event::PolicyActivated { report, .. } => report,
+        Event::PolicyActivated { report, .. } | Event::PolicyCanaryStarted { report, .. } => report,
         _ => None,
     })
 }

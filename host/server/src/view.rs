@@ -24,6 +24,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 const JOBS_MAX: usize = 30;
+/// Versions of which it is known who signed them; beyond it those go that no kind remembers.
+const SIGNED_MAX: usize = 256;
 /// Rows of the decision list.
 pub const DECISIONS_MAX: usize = 50;
 
@@ -146,6 +148,10 @@ impl View {
                 self.note_signature(description.policy.digest, signed_by);
                 self.note_change(description.kind, recorded.seq.0);
             }
+            Event::PolicyCanaryStarted { description, report, .. } => {
+                let signed_by = report.as_ref().and_then(|report| report.signed_by.clone());
+                self.note_signature(description.policy.digest, signed_by);
+            }
             Event::PolicyRolledBack { kind, .. } => self.note_change(*kind, recorded.seq.0),
             Event::HostStarted { .. }
             | Event::SourceQueued { .. }
@@ -170,7 +176,6 @@ impl View {
             | Event::ModelsRetired { .. }
             | Event::PolicyConfirmed { .. }
             | Event::PolicyPinned { .. }
-            | Event::PolicyCanaryStarted { .. }
             | Event::PolicyCanaryEnded { .. }
             | Event::InputQuarantined { .. }
             | Event::InputReleased { .. } => {}
@@ -209,6 +214,17 @@ impl View {
             }
         }
         self.decisions.truncate(DECISIONS_MAX);
+        if self.signed_by.len() > SIGNED_MAX {
+            let remembered = |digest: &Digest| {
+                let mut slots = state.policies.values();
+                slots.any(|slot| {
+                    let canary = slot.canary.iter().map(|canary| &canary.installed);
+                    let mut known = canary.chain(&slot.active).chain(&slot.history);
+                    known.any(|installed| installed.description.policy.digest == *digest)
+                })
+            };
+            self.signed_by.retain(|digest, _| remembered(digest));
+        }
         let window = window(state);
         Dashboard {
             seq: self.seq,

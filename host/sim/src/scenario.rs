@@ -410,6 +410,7 @@ fn canary(rest: &str, actor: Actor) -> Result<Command, String> {
         ["start", kind, version, share] | ["start", kind, version, share, "force"] => Ok(Command::StartPolicyCanary {
             description: described(kind, version)?,
             share: number(share)?,
+            report: None,
             force: words.len() == 5,
             actor,
             reason: "scripted".into(),

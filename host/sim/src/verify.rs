@@ -93,7 +93,7 @@ pub fn verify(policies: &mut dyn Policies, guards: &Guards, recorded: &RecordedD
         });
     }
     let after = match ruling.link {
-        Link::BuiltIn => Ok(built_in(&context, guards)),
+        Link::BuiltIn => Ok(built_in(&context, guards, &ruling.declined)),
         Link::Candidate | Link::Active | Link::LastGood => policies.ask(&ruling.policy, &context),
     };
     let answer = match after {

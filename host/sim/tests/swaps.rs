@@ -168,6 +168,7 @@ fn command(dice: &mut Dice, world: &World) -> (Command, bool) {
         6 => Command::StartPolicyCanary {
             description: description(dice, kind),
             share: 0.5,
+            report: None,
             force,
             actor,
             reason,

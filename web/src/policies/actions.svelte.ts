@@ -1,13 +1,13 @@
 /** What happens on a press of a button of the policies pages. Each call ends when the host has answered, or the swap is over. */
 
-import { read, readBytes, write, type Result } from '../api';
+import { read, write, type Result } from '../api';
 import { app } from '../app.svelte';
 import { kindName } from '../words';
 import { act, ui, type Choice } from '../ui.svelte';
 import type { CanaryCard, Done, PolicyCard, Problem, QuarantineCard, ShadowCard, Swap, VersionDetail } from '../wire';
 import { CONFIRM_WITHIN, named, percent, swapName } from './model';
 import type { Value } from './settings';
-import { fileName, uploadOf, type Upload } from './upload';
+import type { Kept, Upload } from './upload';
 
 function ofKind(kind: string, action: string): string {
   return `/api/v1/policies/${encodeURIComponent(kind)}/${action}`;
@@ -54,23 +54,21 @@ export function stopShadow(shadow: ShadowCard): Promise<boolean> {
 // Into service.
 
 /** Files that this page has handed over, by digest of the version: what is in shadow may not be on the host's record yet. */
-const handedOver = new Map<string, Upload>();
+const handedOver = new Map<string, Upload | Kept>();
 
 export type Terms = { reason: string; confirm_within_ms?: number; shadow_for?: number; force?: boolean };
 /** `over` is told about when the swap has ended; the answer comes as soon as it was taken on. */
 export type Taken = { ok: true; over: Promise<boolean> } | { ok: false; problem: Problem };
 
-export async function activateUploads(uploads: Upload[], terms: Terms): Promise<Taken> {
-  const [one] = uploads;
-  const body = uploads.length === 1 ? { ...one, ...terms } : { policies: uploads, ...terms };
-  return taken(await write<Done>('/api/v1/policies/activate', { ...body, background: true }));
+export async function activateUploads(uploads: (Upload | Kept)[], terms: Terms): Promise<Taken> {
+  return taken(await write<Done>('/api/v1/policies/activate', { policies: uploads, ...terms, background: true }));
 }
 
 export async function canaryUpload(policy: Upload, share: number, terms: Terms): Promise<Taken> {
   return taken(await write<Done>('/api/v1/policies/canary', { policy, share, reason: terms.reason, background: true }));
 }
 
-export async function shadowUpload(upload: Upload): Promise<Result<ShadowCard>> {
+export async function shadowUpload(upload: Upload | Kept): Promise<Result<ShadowCard>> {
   const result = await write<ShadowCard>('/api/v1/policies/shadow', upload);
   if (result.ok) {
     handedOver.set(result.value.digest, upload);
@@ -101,10 +99,7 @@ export async function canaryStored(version: { digest: string; name: string; vers
 
 /** A kept version sees what is decided, with the settings it has on record. */
 export async function shadowStored(detail: VersionDetail): Promise<boolean> {
-  const code = await readBytes(codePath(detail.row.digest));
-  if (!code.ok) return failed(code.problem);
-  const settings = Object.fromEntries(detail.settings.map(({ name, value }) => [name, value]));
-  const result = await shadowUpload({ ...uploadOf(fileName(detail.row), code.value), settings });
+  const result = await shadowUpload({ stored: detail.row.digest });
   return result.ok || failed(result.problem);
 }
 
@@ -130,9 +125,7 @@ export async function activateShadow(shadow: ShadowCard, tripped: boolean): Prom
 export async function activateSettings(version: { digest: string; name: string; version: string; engine: string }, settings: Record<string, Value>, changes: string[], tripped: boolean): Promise<Taken | null> {
   const answer = await askTerms(`Activate ${named(version)} with other settings?`, `${changes.join('; ')}. The code stays the same; the settings make it a version of its own.`, 'Activate', tripped, changes.join('; ').slice(0, 200));
   if (answer === null) return null;
-  const code = await readBytes(codePath(version.digest));
-  if (!code.ok) return code;
-  return activateUploads([{ ...uploadOf(fileName(version), code.value), settings }], answer);
+  return activateUploads([{ stored: version.digest, settings }], answer);
 }
 
 export function codePath(digest: string): string {

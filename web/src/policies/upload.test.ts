@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { base64, fileName, offered, size, uploadOf } from './upload';
+import { base64, offered, size, uploadOf } from './upload';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const file = (name: string, text = 'x') => ({ name, bytes: bytes(text) });
@@ -44,8 +44,6 @@ test('no file is no problem', () => {
   expect(offered([])).toEqual({ uploads: [], sizes: [], problem: null });
 });
 
-test('a kept version is offered under a name that says its engine', () => {
-  expect(fileName({ name: 'gate', version: '1.0.0', engine: 'component' })).toBe('gate@1.0.0.wasm');
-  expect(fileName({ name: 'gate', version: '1.0.0', engine: 'rhai' })).toBe('gate@1.0.0.rhai');
+test('sizes are told in units that a person reads', () => {
   expect([size(12), size(2048), size(3 << 20)]).toEqual(['12 B', '2.0 KiB', '3.0 MiB']);
 });

@@ -9,6 +9,9 @@ export type Upload = {
   settings?: Record<string, boolean | number | string>;
 };
 
+/** A version that the host keeps, with some of its settings changed: its code and its signature stay on the host. */
+export type Kept = { stored: string; settings?: Record<string, boolean | number | string> };
+
 export type Given = { name: string; bytes: Uint8Array };
 
 export type Offered = { uploads: Upload[]; sizes: number[]; problem: string | null };
@@ -50,11 +53,6 @@ export function uploadOf(file: string, bytes: Uint8Array): Upload {
     }
   }
   return { file, code_base64: base64(bytes) };
-}
-
-/** The name under which a kept version is offered again. */
-export function fileName(policy: { name: string; version: string; engine: string }): string {
-  return `${policy.name}@${policy.version}.${policy.engine === 'component' ? 'wasm' : 'rhai'}`;
 }
 
 /** In pieces, for a call takes only so many arguments. */

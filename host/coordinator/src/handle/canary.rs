@@ -4,14 +4,16 @@ use super::operate::checked_reason;
 use super::swap::{awaits_confirmation, field_problem, pinned};
 use super::{Turn, conflict, not_found};
 use crate::coordinator::{Refusal, Reply};
+use crate::state::PolicyCanary;
 use pointsman_model::Actor;
+use pointsman_model::command::Activation;
 use pointsman_model::event::{Event, PolicyCanaryEnd, StateHandover};
-use pointsman_model::policy::{PolicyDescription, PolicyKind};
+use pointsman_model::policy::{PolicyKind, StageReport, SwapReport};
 
 impl Turn<'_> {
     pub(super) fn start_policy_canary(
         &mut self,
-        description: PolicyDescription,
+        offer: Activation,
         share: f64,
         force: bool,
         actor: Actor,
@@ -21,6 +23,11 @@ impl Turn<'_> {
         if !(share > 0.0 && share <= 1.0) {
             return Err(field_problem("share", format!("{share} is not above 0 and at most 1")));
         }
+        let Activation {
+            description,
+            fresh_state,
+            report,
+        } = offer;
         let kind = description.kind;
         let active = self.state.slot(kind).and_then(|slot| slot.active.as_ref());
         if active.is_some_and(|active| active.description.policy.digest == description.policy.digest) {
@@ -28,13 +35,14 @@ impl Turn<'_> {
             return Err(conflict("policy_active", message).fix("offer another version"));
         }
         self.check_entry(&description, force)?;
-        let state = self.handover(&description, false)?;
+        let state = self.handover(&description, fresh_state)?;
         self.emit(Event::PolicyCanaryStarted {
             description,
             share,
             state,
             actor,
             reason,
+            report,
         });
         Ok(Reply::Generation(self.generation(kind)))
     }
@@ -48,6 +56,7 @@ impl Turn<'_> {
         };
         let description = canary.installed.description.clone();
         let policy = description.policy.clone();
+        let report = canary.report.clone().map(|report| self.tried(report, canary));
         if promote {
             // It can be pinned or on trial only where somebody went back to such a version while the canary ran.
             if slot.pin.is_some() {
@@ -66,7 +75,7 @@ impl Turn<'_> {
                 set: None,
                 confirm_by: None,
                 state: StateHandover::FromCanary,
-                report: None,
+                report,
             });
         }
         let end = if promote {
@@ -83,5 +92,26 @@ impl Turn<'_> {
             tripped_until: None,
         });
         Ok(Reply::Generation(self.generation(kind)))
+    }
+
+    /// The report of the offer, with what came of the canary.
+    fn tried(&self, mut report: SwapReport, canary: &PolicyCanary) -> SwapReport {
+        let PolicyCanary {
+            installed,
+            share,
+            report: _,
+        } = canary;
+        report.stages.push(StageReport {
+            stage: "canary".into(),
+            passed: true,
+            ms: self.now.saturating_sub(installed.activated_at) as f64,
+            detail: format!(
+                "decided {} questions at a share of {:.0} %, {} faults",
+                installed.decisions,
+                share * 100.0,
+                installed.faults
+            ),
+        });
+        report
     }
 }

@@ -262,6 +262,7 @@ impl State {
                 state,
                 actor,
                 reason,
+                report,
             } => {
                 let entered = Entered {
                     description,
@@ -270,7 +271,7 @@ impl State {
                     set: None,
                     confirm_by: None,
                 };
-                self.apply_policy_canary_started(at, *share, entered, state);
+                self.apply_policy_canary_started(at, *share, entered, state, report.clone());
             }
             Event::PolicyCanaryEnded {
                 kind,

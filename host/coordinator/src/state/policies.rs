@@ -3,7 +3,7 @@
 use super::State;
 use pointsman_model::decision::{Declined, Link, Ruling};
 use pointsman_model::event::StateHandover;
-use pointsman_model::policy::{FaultClass, PolicyDescription, PolicyKind, PolicyRef};
+use pointsman_model::policy::{FaultClass, PolicyDescription, PolicyKind, PolicyRef, SwapReport};
 use pointsman_model::{Digest, Millis};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -66,6 +66,8 @@ pub struct Installed {
 pub struct PolicyCanary {
     pub installed: Installed,
     pub share: f64,
+    /// What its offer passed.
+    pub report: Option<SwapReport>,
 }
 
 /// Somebody holds the kind at its active version.
@@ -108,16 +110,11 @@ pub struct Quarantine {
 }
 
 impl PolicySlot {
-    /// Versions that a question may be put to: they should be loaded.
-    pub fn may_be_asked(&self) -> impl Iterator<Item = &Installed> {
+    /// Versions that should be loaded: those that a question may be put to, and the one that is the last good one after
+    /// a rollback, which a breaker does at any moment. Older ones can be loaded again before their turn comes.
+    pub fn at_hand(&self) -> impl Iterator<Item = &Installed> {
         let canary = self.canary.iter().map(|canary| &canary.installed);
-        canary.chain(&self.active).chain(self.history.last())
-    }
-
-    /// All versions that are or may be active again: their code is worth keeping at hand.
-    pub fn remembered(&self) -> impl Iterator<Item = &Installed> {
-        let canary = self.canary.iter().map(|canary| &canary.installed);
-        canary.chain(&self.active).chain(&self.history)
+        canary.chain(&self.active).chain(self.history.iter().rev().take(2))
     }
 
     /// Whether an activation waits for its confirmation.
@@ -335,12 +332,20 @@ impl State {
         }
     }
 
-    pub(super) fn apply_policy_canary_started(&mut self, at: Millis, share: f64, entered: Entered<'_>, handover: &StateHandover) {
+    pub(super) fn apply_policy_canary_started(
+        &mut self,
+        at: Millis,
+        share: f64,
+        entered: Entered<'_>,
+        handover: &StateHandover,
+        report: Option<SwapReport>,
+    ) {
         let slot = self.policies.entry(entered.description.kind).or_default();
         let state = slot.handed_over(handover);
         slot.canary = Some(PolicyCanary {
             installed: entered.install(at, state),
             share,
+            report,
         });
     }
 

@@ -86,6 +86,7 @@ pub(super) fn fold(statements: &mut Statements<'_>, seq: i64, at: i64, event: &E
             state,
             actor,
             reason,
+            report: _,
         } => {
             let PolicyRef {
                 name,

@@ -87,7 +87,7 @@ fn print_refused(json: bool, answer: &PolicyCheck) -> ExitCode {
     ExitCode::from(Exit::NEGATIVE)
 }
 
-fn read_settings(file: &Path, settings: Option<&Path>) -> Result<BTreeMap<String, serde_json::Value>, Exit> {
+pub(crate) fn read_settings(file: &Path, settings: Option<&Path>) -> Result<BTreeMap<String, serde_json::Value>, Exit> {
     let path = match settings {
         Some(path) => path.to_path_buf(),
         None => crate::policy_watch::settings_file(file),
@@ -128,12 +128,12 @@ pub(crate) fn upload(file: &Path, settings: Option<&Path>, reason: &str, trusted
             .map_err(|error| Exit::failed(format!("the signature of {} cannot be read: {error}", file.display())))?,
         budgets: read_budgets(&crate::policy_watch::budgets_file(file), false)?,
         trusted,
+        ..PolicyUpload::default()
     })
 }
 
 pub(crate) fn read_offer(file: &Path, settings: Option<&Path>) -> Result<Offer, Exit> {
-    let (offer, _) = upload(file, settings, "", false)?.offer().map_err(|error| Exit::problem(*error.0))?;
-    Ok(offer)
+    upload(file, settings, "", false)?.offer().map_err(|error| Exit::problem(*error.0))
 }
 
 /// What a script of this kind may name, for editors: from the definitions that the interpreter runs with.

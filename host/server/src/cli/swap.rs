@@ -3,14 +3,14 @@
 use super::Activate;
 use super::client::{Client, url_encoded};
 use super::exit::Exit;
-use super::policy::{read_budgets, upload};
+use super::policy::{read_budgets, read_settings, upload};
 use super::text::{clock, printable, table};
 use super::watch::problem_line;
 use crate::http::{ActivateBody, CanaryBody, PolicyUpload};
 use crate::wire::{Dashboard, Done, ReplayBudgets, ShadowCard, Swap, SwapList, SwapStage};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -39,20 +39,15 @@ pub(crate) fn activate(client: &Client, json: bool, order: Activate) -> Result<E
         ));
     }
     let given = budgets.map(|path| read_budgets(&path, true)).transpose()?.flatten();
-    let (mut files, mut stored) = (Vec::new(), Vec::new());
+    let mut uploads = Vec::new();
     for policy in policies {
-        match file_of(&policy, settings.as_deref())? {
-            Some(mut upload) => {
-                upload.trusted = trusted;
-                upload.budgets = budgets_of(given.clone().or(upload.budgets), last);
-                files.push(upload);
-            }
-            None => stored.push(policy),
-        }
+        let mut upload = upload_of(&policy, settings.as_deref())?;
+        upload.trusted = trusted;
+        upload.budgets = budgets_of(given.clone().or(upload.budgets), last);
+        uploads.push(upload);
     }
     let body = ActivateBody {
-        policies: files,
-        stored,
+        policies: uploads,
         reason,
         confirm_within_ms: confirm_within,
         force,
@@ -75,10 +70,9 @@ pub(crate) fn start_canary(
     force: bool,
     reason: &str,
 ) -> Result<ExitCode, Exit> {
-    let upload = file_of(policy, settings)?;
     let body = CanaryBody {
-        stored: upload.is_none().then(|| policy.to_string()),
-        policy: upload,
+        policy: Some(upload_of(policy, settings)?),
+        stored: None,
         share,
         force,
         reason: reason.to_string(),
@@ -88,14 +82,22 @@ pub(crate) fn start_canary(
     follow(client, json, &done)
 }
 
-/// A file, or none where it is the name of a version that the journal keeps.
-pub(crate) fn file_of(policy: &str, settings: Option<&Path>) -> Result<Option<PolicyUpload>, Exit> {
+/// A file, or the name of a version that the journal keeps.
+pub(crate) fn upload_of(policy: &str, settings: Option<&Path>) -> Result<PolicyUpload, Exit> {
     let path = Path::new(policy);
     let looks_like_a_file = policy.ends_with(".rhai") || policy.ends_with(".wasm") || policy.contains('/');
     if path.is_file() || looks_like_a_file {
-        return upload(path, settings, "", false).map(Some);
+        return upload(path, settings, "", false);
     }
-    Ok(None)
+    Ok(PolicyUpload {
+        stored: Some(policy.to_string()),
+        // Without a file there is none beside it.
+        settings: match settings {
+            Some(_) => read_settings(path, settings)?,
+            None => BTreeMap::new(),
+        },
+        ..PolicyUpload::default()
+    })
 }
 
 pub(crate) fn budgets_of(budgets: Option<ReplayBudgets>, last: Option<u32>) -> Option<ReplayBudgets> {
@@ -268,8 +270,8 @@ pub(crate) fn roll_back(client: &Client, json: bool, kind: &str, whole_set: bool
     Ok(())
 }
 
-pub(crate) fn start_shadow(client: &Client, json: bool, file: &Path, settings: Option<&Path>) -> Result<(), Exit> {
-    let answer = client.post("/api/v1/policies/shadow", &json!(upload(file, settings, "", false)?))?;
+pub(crate) fn start_shadow(client: &Client, json: bool, policy: &str, settings: Option<&Path>) -> Result<(), Exit> {
+    let answer = client.post("/api/v1/policies/shadow", &json!(upload_of(policy, settings)?))?;
     if json {
         println!("{answer}");
         return Ok(());

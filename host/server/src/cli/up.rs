@@ -3,10 +3,10 @@
 use super::UpOptions;
 use super::exit::Exit;
 use super::text::{colours, printable};
+use crate::clock;
 use crate::demo::{self, Demo};
 use crate::host::{Host, HostOptions};
 use crate::story::{Line, Story};
-use crate::clock;
 use anyhow::Context as _;
 use pointsman_model::event::Event;
 use serde_json::json;

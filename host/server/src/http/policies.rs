@@ -3,8 +3,8 @@
 use super::body::Body;
 use super::{App, query};
 use crate::policy_install::Offer;
-use crate::problem::{ApiError, sentence};
-use crate::versions::activation;
+use crate::problem::ApiError;
+use crate::versions::{self, activation};
 use crate::wire::{PolicyCheck, PolicyDetail, PolicyList, PolicyProblem, PolicySetting, ReplayBudgets};
 use axum::Json;
 use axum::extract::State;
@@ -18,28 +18,25 @@ use std::collections::BTreeMap;
 /// Activations of a kind that the list tells.
 const ACTIVATIONS: u32 = 200;
 
-/// Body of `check` and `activate`: a file's name, and its bytes as text or in base64.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Body of `check`, `shadow` and `replay`, and each policy of `activate`: a file's name, and its bytes as text or in
+/// base64; or a version that the journal keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct PolicyUpload {
     pub file: String,
-    #[serde(default)]
     pub text: Option<String>,
-    #[serde(default)]
     pub code_base64: Option<String>,
-    /// Values by name; what is not named has the policy's default.
-    #[serde(default)]
+    /// Instead of a file: a version that was active before, its digest or `name@version`. It comes with its settings and
+    /// with the signature that it has on record.
+    pub stored: Option<String>,
+    /// Values by name; what is not named has the policy's default, or the value of the stored version.
     pub settings: BTreeMap<String, serde_json::Value>,
-    #[serde(default)]
     pub reason: String,
     /// Text of `FILE.sig`.
-    #[serde(default)]
     pub signature: Option<String>,
     /// What the replay may find; the host's own budgets where there are none.
-    #[serde(default)]
     pub budgets: Option<ReplayBudgets>,
     /// Whether the sender vouches for it: a script then runs natively, outside the sandbox.
-    #[serde(default)]
     pub trusted: bool,
 }
 
@@ -47,20 +44,46 @@ pub struct PolicyUpload {
 const SIGNATURE_BYTES_MAX: usize = 4 << 10;
 
 impl PolicyUpload {
-    pub fn offer(self) -> Result<(Offer, String), ApiError> {
+    /// What is offered, without a journal to look into.
+    pub fn offer(self) -> Result<Offer, ApiError> {
+        self.offer_with(|version| Err(wrong("/stored", &format!("{version} is not looked up here: give its file"))))
+    }
+
+    /// What is offered; `kept` finds a version in the journal.
+    fn offer_with(self, kept: impl FnOnce(&str) -> Result<Offer, ApiError>) -> Result<Offer, ApiError> {
         let PolicyUpload {
             file,
             text,
             code_base64,
+            stored,
             settings,
-            reason,
+            // Of no use without an activation, which has one of its own.
+            reason: _,
             signature,
             budgets,
             trusted,
         } = self;
-        let wrong = |pointer: &str, detail: &str| {
-            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong").field(pointer, detail)
-        };
+        let settings = settings_of(settings).map_err(|(name, detail)| wrong(&format!("/settings/{name}"), detail))?;
+        if signature.as_ref().is_some_and(|text| text.len() > SIGNATURE_BYTES_MAX) {
+            return Err(wrong("/signature", "longer than any signature is"));
+        }
+        let budgets = budgets.unwrap_or_default();
+        if let Err((field, problem)) = crate::dry_run::budgets(&budgets) {
+            return Err(wrong(&format!("/budgets/{field}"), &problem));
+        }
+        if let Some(version) = stored {
+            if !file.is_empty() || text.is_some() || code_base64.is_some() {
+                return Err(wrong("/stored", "either a stored version or a file"));
+            }
+            let kept = kept(&version)?;
+            return Ok(Offer {
+                settings: changed(kept.settings, settings),
+                signature: signature.or(kept.signature),
+                trusted: trusted || kept.trusted,
+                budgets,
+                ..kept
+            });
+        }
         if file.is_empty() || file.len() > 200 || file.chars().any(|letter| letter.is_control() || letter == '/' || letter == '\\') {
             return Err(wrong("/file", "a file's name of 1 to 200 bytes, without a directory"));
         }
@@ -71,24 +94,46 @@ impl PolicyUpload {
                 .map_err(|error| wrong("/code_base64", &format!("not base64: {error}")))?,
             (Some(_), Some(_)) | (None, None) => return Err(wrong("/text", "either text or code_base64")),
         };
-        let settings = settings_of(settings).map_err(|(name, detail)| wrong(&format!("/settings/{name}"), detail))?;
-        if signature.as_ref().is_some_and(|text| text.len() > SIGNATURE_BYTES_MAX) {
-            return Err(wrong("/signature", "longer than any signature is"));
-        }
-        let budgets = budgets.unwrap_or_default();
-        if let Err((field, problem)) = crate::dry_run::budgets(&budgets) {
-            return Err(wrong(&format!("/budgets/{field}"), &problem));
-        }
-        let offer = Offer {
+        Ok(Offer {
             file,
             code,
             settings,
             signature,
             budgets,
             trusted,
-        };
-        Ok((offer, reason))
+        })
     }
+}
+
+fn wrong(pointer: &str, detail: &str) -> ApiError {
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong").field(pointer, detail)
+}
+
+/// Settings with some of them changed.
+fn changed(mut settings: Vec<Setting>, changes: Vec<Setting>) -> Vec<Setting> {
+    for change in changes {
+        match settings.iter_mut().find(|setting| setting.name == change.name) {
+            Some(setting) => *setting = change,
+            // The policy's schema says whether there is such a setting.
+            None => settings.push(change),
+        }
+    }
+    settings
+}
+
+/// What is uploaded, and what the journal keeps of it.
+pub(super) async fn offers_of(app: &App, uploads: Vec<PolicyUpload>) -> Result<Vec<Offer>, ApiError> {
+    let offers = query(app, "reading policy versions", move |reader| {
+        let kept = |text: &str| Ok(versions::offer(reader, &versions::find(reader, text)?)?);
+        let offers = uploads.into_iter().map(|upload| upload.offer_with(kept));
+        Ok(offers.collect::<Result<Vec<Offer>, ApiError>>())
+    });
+    offers.await?
+}
+
+pub(super) async fn offer_of(app: &App, upload: PolicyUpload) -> Result<Offer, ApiError> {
+    let offers = offers_of(app, vec![upload]).await?;
+    offers.into_iter().next().ok_or_else(|| wrong("/file", "name a policy"))
 }
 
 /// Settings as JSON values; a list or an object is none.
@@ -155,7 +200,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<PolicyList>, Api
 }
 
 pub(super) async fn check(State(app): State<App>, Body(upload): Body<PolicyUpload>) -> Result<Json<PolicyCheck>, ApiError> {
-    let (offer, _) = upload.offer()?;
+    let offer = offer_of(&app, upload).await?;
     let checked = blocking(move || app.policies.check(&offer)).await?;
     Ok(Json(match checked {
         Ok(checked) => accepted(&checked.description),
@@ -184,25 +229,6 @@ pub fn refused(problem: PolicyProblem) -> PolicyCheck {
         summary: None,
         problem: Some(problem),
     }
-}
-
-pub(super) fn problem_error(problem: PolicyProblem) -> ApiError {
-    let place = [problem.line, problem.column]
-        .into_iter()
-        .flatten()
-        .map(|number| format!(":{number}"))
-        .collect::<String>();
-    let mut error = ApiError::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        &problem.code,
-        format!(
-            "{}{place}: {} The version before goes on serving.",
-            problem.file,
-            sentence(&problem.message)
-        ),
-    );
-    error.0.fix = problem.fix;
-    error
 }
 
 pub(super) async fn blocking<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {

@@ -4,8 +4,8 @@
 //! Whoever stops listening ends them.
 
 use super::body::Body;
-use super::policies::{PolicyUpload, blocking, problem_error};
-use super::swaps::{offers, wrong};
+use super::policies::{PolicyUpload, blocking, offer_of};
+use super::swaps::wrong;
 use super::{App, query};
 use crate::dry_run::{self, CASES_MAX, JournalWindow, LAST_MAX, Question, Span, WindowError, threads_beside_a_host};
 use crate::problem::ApiError;
@@ -85,14 +85,16 @@ pub(super) async fn dry_run(State(app): State<App>, Body(body): Body<DryRunBody>
     if cases > CASES_MAX {
         return Err(wrong("/cases", format!("at most {CASES_MAX}")));
     }
-    let offer = offers(&app, policy.into_iter().collect(), stored.into_iter().collect())
-        .await?
-        .remove(0);
+    let upload = policy.unwrap_or_else(|| PolicyUpload {
+        stored,
+        ..PolicyUpload::default()
+    });
+    let offer = offer_of(&app, upload).await?;
     let guards = app.inbox.look(|state| Guards::of(&state.settings)).await?;
     let checking = app.clone();
     // Before the first line: a policy that is refused is an answer of its own.
     let (offer, checked) = blocking(move || {
-        let checked = checking.policies.check(&offer).map_err(problem_error)?;
+        let checked = checking.policies.check(&offer)?;
         Ok::<_, ApiError>((offer, checked))
     })
     .await??;

@@ -1,11 +1,10 @@
 //! How policies are changed while everything runs: swaps with their stages, shadows, canaries, pins.
 
 use super::body::{Body, OptionalBody};
-use super::policies::{PolicyUpload, blocking, problem_error};
+use super::policies::{PolicyUpload, blocking, offer_of, offers_of};
 use super::{App, ReasonBody, actor, reason, send};
 use crate::policy_install::{Goal, Offer, Order, ShadowStage, SwapEnd};
 use crate::problem::ApiError;
-use crate::versions::{self, Known};
 use crate::wire::{Done, ShadowCard, Swap, SwapList};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -40,7 +39,7 @@ pub struct ActivateBody {
     pub reason: String,
     /// Unless it is confirmed within this time, it is taken back.
     pub confirm_within_ms: Option<u64>,
-    /// Also a version that the breaker took out of service a short while ago.
+    /// Also where the replay breaks a budget, and a version that the breaker took out of service a short while ago.
     pub force: bool,
     /// Start with no state, though the version before has one that could be taken over.
     pub fresh_state: bool,
@@ -94,10 +93,10 @@ pub(super) async fn activate(State(app): State<App>, headers: HeaderMap, Body(bo
                 text,
                 code_base64,
                 settings,
-                reason: String::new(),
                 signature,
                 budgets,
                 trusted,
+                ..PolicyUpload::default()
             },
         );
     }
@@ -126,7 +125,6 @@ pub(super) async fn activate(State(app): State<App>, headers: HeaderMap, Body(bo
         force,
         fresh_state,
         shadow,
-        shipped: false,
         actor,
         reason: reason(ReasonBody { reason: why })?,
     };
@@ -154,7 +152,6 @@ pub(super) async fn start_canary(State(app): State<App>, headers: HeaderMap, Bod
         force,
         fresh_state: false,
         shadow: None,
-        shipped: false,
         actor: actor(&headers)?,
         reason: reason(ReasonBody { reason: why })?,
     };
@@ -163,25 +160,18 @@ pub(super) async fn start_canary(State(app): State<App>, headers: HeaderMap, Bod
 
 /// What is uploaded and what the journal keeps, as offers.
 pub(super) async fn offers(app: &App, policies: Vec<PolicyUpload>, stored: Vec<String>) -> Result<Vec<Offer>, ApiError> {
-    let mut offers = policies
-        .into_iter()
-        .map(|upload| upload.offer().map(|(offer, _)| offer))
-        .collect::<Result<Vec<Offer>, ApiError>>()?;
-    if !stored.is_empty() {
-        let kept = super::query(app, "reading policy versions", move |reader| {
-            let known = Known::read(reader)?;
-            let offer = |text: &String| versions::find(reader, text).and_then(|version| known.offer(reader, &version));
-            Ok(stored.iter().map(offer).collect::<Result<Vec<Offer>, _>>())
-        });
-        offers.extend(kept.await??);
-    }
-    match offers.len() {
+    let kept = stored.into_iter().map(|version| PolicyUpload {
+        stored: Some(version),
+        ..PolicyUpload::default()
+    });
+    let uploads: Vec<PolicyUpload> = policies.into_iter().chain(kept).collect();
+    match uploads.len() {
         0 => Err(wrong("/policies", "name at least one policy")),
         n if n > PolicyKind::ALL.len() => Err(wrong(
             "/policies",
             format!("at most {} policies, one of each kind", PolicyKind::ALL.len()),
         )),
-        _ => Ok(offers),
+        _ => offers_of(app, uploads).await,
     }
 }
 
@@ -213,10 +203,10 @@ async fn carry_out(app: &App, order: Order, background: bool) -> Result<Response
             ..Done::default()
         })
         .into_response()),
-        SwapEnd::Failed(problem) => Err(problem_error(problem)),
+        SwapEnd::Failed(problem) => Err(ApiError::from(problem)),
         SwapEnd::Refused(_, Some(refusal)) => Err(ApiError::from(refusal)),
         SwapEnd::Refused(problem, None) => {
-            let error = problem_error(problem);
+            let error = ApiError::from(problem);
             Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_activated", error.0.detail))
         }
     }
@@ -264,11 +254,9 @@ pub(super) async fn start_shadow(
     Body(upload): Body<PolicyUpload>,
 ) -> Result<Json<ShadowCard>, ApiError> {
     let actor = actor(&headers)?;
-    let (offer, _) = upload.offer()?;
+    let offer = offer_of(&app, upload).await?;
     let started = blocking(move || {
-        let checked = app.policies.check(&offer).map_err(problem_error)?;
-        app.policies.start_shadow(&checked, &offer.file, &actor)?;
-        let kind = checked.description.kind;
+        let kind = app.policies.start_shadow(&offer, &actor)?;
         app.policies.shadows.card(kind).ok_or_else(|| no_shadow(kind))
     });
     started.await?.map(Json)
@@ -276,7 +264,7 @@ pub(super) async fn start_shadow(
 
 pub(super) async fn stop_shadow(State(app): State<App>, Path(path): Path<String>) -> Result<Json<ShadowCard>, ApiError> {
     let kind = super::kind(&path)?;
-    app.policies.shadows.stop(kind).map(Json).ok_or_else(|| no_shadow(kind))
+    app.policies.stop_shadow(kind).map(Json).ok_or_else(|| no_shadow(kind))
 }
 
 fn no_shadow(kind: PolicyKind) -> ApiError {

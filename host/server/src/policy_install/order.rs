@@ -24,13 +24,11 @@ pub struct Order {
     /// One of each kind; all of them become active at one place of the journal, or none.
     pub offers: Vec<Offer>,
     pub goal: Goal,
-    /// Also a version that the breaker took out of service a short while ago.
+    /// Also where the replay breaks a budget, and a version that the breaker took out of service a short while ago.
     pub force: bool,
     /// Start with no state, though the version before has one that could be taken over.
     pub fresh_state: bool,
     pub shadow: Option<ShadowStage>,
-    /// Part of the program: trusted as the program is, and not signed by itself.
-    pub shipped: bool,
     pub actor: Actor,
     pub reason: String,
 }
@@ -64,7 +62,6 @@ impl Order {
             force: false,
             fresh_state: false,
             shadow: None,
-            shipped: false,
             actor,
             reason: reason.into(),
         }

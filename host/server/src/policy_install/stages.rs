@@ -98,10 +98,7 @@ impl Installer {
     fn stages(&self, order: &Order, progress: &Progress) -> Result<Option<u32>, Stop> {
         let mut passed = Vec::with_capacity(order.offers.len());
         for (part, offer) in order.offers.iter().enumerate() {
-            passed.push(
-                self.checks(part, offer, order, progress)
-                    .map_err(|problem| Stop::Failed(part, problem))?,
-            );
+            passed.push(self.checks(part, offer, progress).map_err(|problem| Stop::Failed(part, problem))?);
         }
         if let Some(generation) = self.all_active(order, &passed) {
             return Err(Stop::WasActive(generation));
@@ -121,30 +118,29 @@ impl Installer {
     }
 
     /// Everything that needs the code alone.
-    fn checks(&self, part: usize, offer: &Offer, order: &Order, progress: &Progress) -> Result<Passed, PolicyProblem> {
+    fn checks(&self, part: usize, offer: &Offer, progress: &Progress) -> Result<Passed, PolicyProblem> {
         progress.enter(part, "fetch");
         progress.pass(part, "fetch", format!("{} bytes", offer.code.len()));
         progress.enter(part, "digest");
         let digest = pointsman_policy::sha256(&offer.code);
         progress.pass(part, "digest", format!("sha256:{digest}"));
         progress.enter(part, "signature");
-        let signed_by = if order.shipped {
-            progress.skip(part, "signature", "part of this program");
-            None
-        } else {
-            match self.trust.check(&offer.file, digest, offer.signature.as_deref())? {
-                Signed::By(name) => {
-                    progress.pass(part, "signature", format!("signed by {name}"));
-                    Some(name)
-                }
-                Signed::ByStranger(key) => {
-                    progress.pass(part, "signature", format!("signed by {key}, a key that is not trusted here"));
-                    None
-                }
-                Signed::No => {
-                    progress.skip(part, "signature", "not signed, and none is required");
-                    None
-                }
+        let signed_by = match self.trust.check(&offer.file, digest, offer.signature.as_deref())? {
+            Signed::By(name) => {
+                progress.pass(part, "signature", format!("signed by {name}"));
+                Some(name)
+            }
+            Signed::ByStranger(key) => {
+                progress.pass(part, "signature", format!("signed by {key}, a key that is not trusted here"));
+                None
+            }
+            Signed::Shipped => {
+                progress.skip(part, "signature", "part of this program");
+                None
+            }
+            Signed::No => {
+                progress.skip(part, "signature", "not signed, and none is required");
+                None
             }
         };
         let checked = check(&self.library, offer, self.ceilings, &mut |stage| {
@@ -203,7 +199,7 @@ impl Installer {
         let start = self
             .start_of(&description)
             .map_err(|rejected| refused(ProblemCode::NotActivated, "activate", &offer.file, rejected.to_string(), None))?;
-        passed.replay = self.replay_gate(part, offer, &passed.checked, start.guards, progress)?;
+        passed.replay = self.replay_gate(part, offer, order.force, &passed.checked, start.guards, progress)?;
         let state = rehearse(part, &offer.file, order.fresh_state, &passed.checked, &start, progress)?;
         self.shadow_stage(part, &offer.file, order, &passed.checked, &start, state, progress)
     }
@@ -212,6 +208,7 @@ impl Installer {
         &self,
         part: usize,
         offer: &Offer,
+        force: bool,
         checked: &Checked,
         guards: Guards,
         progress: &Progress,
@@ -266,7 +263,11 @@ impl Installer {
                 1 => String::new(),
                 n => format!(", and {} more", n - 1),
             };
-            let fix = format!("`pointsman policy dry-run {file}` shows what changed; correct the policy, or the budgets");
+            if force {
+                progress.skip(part, "replay", format!("{first}{more}; activated by force all the same"));
+                return Ok(Some(report));
+            }
+            let fix = format!("`pointsman policy dry-run {file}` shows what changed; correct the policy, or the budgets, or use --force");
             return Err(refused(
                 ProblemCode::BudgetBroken,
                 "replay",
@@ -390,6 +391,7 @@ impl Installer {
             },
             Goal::Canary { share } => Command::StartPolicyCanary {
                 // A canary has one offer: the order was checked at the edge.
+                report: policies[0].report.take(),
                 description: policies.swap_remove(0).description,
                 share,
                 force: order.force,
@@ -473,7 +475,7 @@ impl Installer {
         let dropped = self.sweep(&mut lock(&self.loaded));
         let words = match dropped {
             0 => "the version before stays loaded for a rollback".to_string(),
-            n => format!("{n} dropped; what can be rolled back to stays loaded"),
+            n => format!("{n} dropped; the version before stays loaded for a rollback, older ones are in the journal"),
         };
         for part in 0..parts {
             progress.pass(part, "retire", words.clone());

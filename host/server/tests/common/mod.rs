@@ -3,7 +3,9 @@
 
 use pointsman::host::{Host, HostOptions};
 use pointsman::wire::Frame;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -193,4 +195,77 @@ pub async fn next_frame(socket: &mut Socket, within: Duration) -> Option<Frame> 
             Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
     }
+}
+
+pub fn retry_rhai() -> String {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/retry.rhai");
+    std::fs::read_to_string(shipped).expect("the shipped policy is there")
+}
+
+pub fn card(state: &Value, kind: &str) -> Value {
+    let cards = state["policies"].as_array().cloned().unwrap_or_default();
+    cards.into_iter().find(|card| card["kind"] == kind).expect("a card of each kind")
+}
+
+pub fn stage(swap: &Value, part: usize, slug: &str) -> Value {
+    let stages = swap["parts"][part]["stages"].as_array().cloned().unwrap_or_default();
+    stages
+        .into_iter()
+        .find(|stage| stage["slug"] == slug)
+        .expect("a stage of this name")
+}
+
+/// Runs the program beside the host.
+pub async fn pointsman(fixture: &Fixture, arguments: &[&str]) -> Output {
+    let url = fixture.url();
+    let arguments: Vec<String> = arguments.iter().map(|text| text.to_string()).collect();
+    let run = move || {
+        Command::new(env!("CARGO_BIN_EXE_pointsman"))
+            .args(arguments)
+            .env("POINTSMAN_URL", url)
+            .env_remove("POINTSMAN_DATA")
+            .output()
+            .expect("the program runs")
+    };
+    tokio::task::spawn_blocking(run).await.expect("it ran")
+}
+
+pub fn talk(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub fn json_of(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}\n{}", talk(output)))
+}
+
+/// Trains a little, so that the journal holds decisions of source selection, and stops.
+pub async fn decide_some(fixture: &Fixture, decisions: u64) -> Value {
+    let mut settings = fixture.fetch("/api/v1/settings").await;
+    settings["default_steps"] = json!(20);
+    settings["lane_mode"] = json!("queued_only");
+    let body = settings.to_string();
+    let json_body = [("content-type", "application/json")];
+    assert_eq!(
+        request(&fixture.url(), "PUT", "/api/v1/settings", &json_body, &body).await.status,
+        200
+    );
+    for host in ["novel", "speeches", "code", "lexicon", "events"]
+        .iter()
+        .cycle()
+        .take(decisions as usize)
+    {
+        let source = json!({ "title": format!("About {host}"), "host": host });
+        assert_eq!(fixture.post("/api/v1/sources", source).await.status, 201);
+    }
+    let picks = |state: &Value, after: u64| {
+        let rows = state["decisions"].as_array().cloned().unwrap_or_default();
+        let new = |row: &&Value| row["verdict"] == "pick" && row["id"].as_u64() > Some(after);
+        rows.iter().filter(new).count() as u64
+    };
+    let before = fixture.fetch("/api/v1/state").await["decisions"][0]["id"].as_u64().unwrap_or(0);
+    assert_eq!(request(&fixture.url(), "POST", "/api/training/start", &[], "").await.status, 200);
+    let state = fixture.wait_for("decisions", |state| picks(state, before) >= decisions).await;
+    assert_eq!(request(&fixture.url(), "POST", "/api/v1/training/stop", &[], "").await.status, 200);
+    state
 }

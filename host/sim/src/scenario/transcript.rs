@@ -158,6 +158,7 @@ fn detail(event: &Event) -> String {
             state,
             actor,
             reason,
+            report: _,
         } => format!(
             "{} {} for {share} by {}: {reason}{}",
             description.kind,

@@ -80,7 +80,7 @@ fn what_cannot_be_made_again_says_why() {
 fn a_fallback_is_made_again_without_a_policy() {
     let mut recorded = as_recorded();
     let question = Context::decode(recorded.context.as_deref().expect("it is kept")).expect("it can be read");
-    let answer = built_in(&question, &Guards::default());
+    let answer = built_in(&question, &Guards::default(), &[]);
     let ruling = &mut recorded.decision.ruling;
     ruling.link = Link::BuiltIn;
     ruling.policy = PolicyRef::built_in(recorded.decision.kind);

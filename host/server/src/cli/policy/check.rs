@@ -12,7 +12,13 @@ use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 
-pub(super) fn check(json: bool, file: &Path, settings: Option<&Path>, trusted: bool, ceilings: offline::Ceilings) -> Result<ExitCode, Exit> {
+pub(super) fn check(
+    json: bool,
+    file: &Path,
+    settings: Option<&Path>,
+    trusted: bool,
+    ceilings: offline::Ceilings,
+) -> Result<ExitCode, Exit> {
     let (checked, library) = match offline::load(file, settings, trusted, ceilings)? {
         Ok(loaded) => loaded,
         Err(problem) => return Ok(print_refused(json, &crate::http::refused(problem))),

@@ -6,7 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::junit;
 use crate::cli::policy::read_budgets;
 use crate::cli::progress::Progress;
-use crate::cli::swap::{budgets_of, file_of, parse_time_ms};
+use crate::cli::swap::{budgets_of, parse_time_ms, upload_of};
 use crate::cli::text::{clock, printable, table};
 use crate::cli::watch::problem_line;
 use crate::clock::now_ms;
@@ -94,20 +94,17 @@ pub(crate) fn dry_run(client: &Client, json: bool, asked: &DryRun) -> Result<Exi
 
 fn by_host(client: &Client, asked: &DryRun) -> Result<(ReplayReport, ReplayTiming), Exit> {
     let given = asked.budgets.as_ref().map(|path| read_budgets(path, true)).transpose()?.flatten();
-    let mut upload = file_of(&asked.policy, asked.settings.as_deref())?;
-    let declared = upload.as_mut().and_then(|upload| upload.budgets.take());
-    let budgets = budgets_of(given.or(declared), asked.last);
+    let mut upload = upload_of(&asked.policy, asked.settings.as_deref())?;
+    let budgets = budgets_of(given.or(upload.budgets.take()), asked.last);
     // Without a span of its own, a dry run looks at what its budgets name.
     let last = match (asked.since, asked.decision) {
         (None, None) => asked.last.or(budgets.as_ref().map(|budgets| budgets.last).filter(|last| *last > 0)),
         (_, _) => None,
     };
-    if let Some(upload) = &mut upload {
-        upload.budgets = budgets;
-    }
+    upload.budgets = budgets;
     let body = DryRunBody {
-        stored: upload.is_none().then(|| asked.policy.clone()),
-        policy: upload,
+        policy: Some(upload),
+        stored: None,
         last,
         since: asked.since.map(|ago| now_ms().saturating_sub(ago)),
         decision: asked.decision,
@@ -127,15 +124,13 @@ fn by_host(client: &Client, asked: &DryRun) -> Result<(ReplayReport, ReplayTimin
 }
 
 fn offline(asked: &DryRun) -> Result<(ReplayReport, ReplayTiming), Exit> {
-    let mut offer = match file_of(&asked.policy, None)? {
-        Some(_) => read_offer(Path::new(&asked.policy), asked.settings.as_deref())?,
-        None => {
-            return Err(Exit::usage(format!(
-                "{} is no file; without a host a policy is named by its file",
-                asked.policy
-            )));
-        }
-    };
+    if upload_of(&asked.policy, None)?.stored.is_some() {
+        return Err(Exit::usage(format!(
+            "{} is no file; without a host a policy is named by its file",
+            asked.policy
+        )));
+    }
+    let mut offer = read_offer(Path::new(&asked.policy), asked.settings.as_deref())?;
     let given = asked.budgets.as_ref().map(|path| read_budgets(path, true)).transpose()?.flatten();
     offer.budgets = budgets_of(given, asked.last).unwrap_or(offer.budgets);
     let checked = Installer::check_offline(&Library::with_compiler(own_compiler()), &offer, PolicyLimits::default())
