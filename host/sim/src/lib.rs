@@ -1,17 +1,26 @@
-//! The same coordinator under a virtual clock, with a scripted outside.
+//! The same coordinator under a virtual clock.
 //!
-//! [`World`] holds a coordinator, a clock that only moves when told, and the journal as a list. After every command it
-//! checks what must always hold: the replayed journal is the live state, and a restored snapshot is, too.
-//! [`scenario`] runs text scripts against a world and answers with a transcript that tests compare with a checked-in one.
+//! | look at | for |
+//! | --- | --- |
+//! | [`World`] | a coordinator, a clock that only moves when told, and the journal as a list; after every append it checks what must always hold |
+//! | [`scenario`] | text scripts against a world, with a transcript that tests compare with a checked-in one |
+//! | [`faults`] | thousands of scenarios from seeds, in which everything outside goes wrong |
+//! | [`replay`] | a version asked about recorded decisions, through the port that decides live |
+//! | [`mod@simulate`] | hours and days of the real coordinator and real policies, with a modelled outside |
+//! | [`report`] | what a simulation found, as text and as one page with charts |
 //!
-//! [`replay`] asks a version about recorded decisions, through the port that decides live.
-//!
-//! Absent on purpose: processes, files, SQLite, threads. Dry run and modelled trainers will live here.
+//! Absent on purpose: processes, files, SQLite, threads, clocks. Nothing here can reach a journal: what it reads is
+//! handed to it, and what it finds is an answer.
 
+mod dice;
+pub mod faults;
 pub mod replay;
+pub mod report;
 pub mod scenario;
 mod scripted;
+pub mod simulate;
 mod world;
 
+pub use dice::Dice;
 pub use scripted::Scripted;
 pub use world::{Broken, World};
