@@ -543,6 +543,9 @@ impl Stage {
         self.fates.stuck = 0.0;
         self.fates.fail = 0.0;
         self.world.policies.calm_down();
+        // Operators rest, too: what they asked for and was late comes no more.
+        self.messages
+            .retain(|_, message| !matches!(message, Message::ToHost(Sender::Operator | Sender::Elsewhere, _)));
         let actor = || Actor::new("operator");
         let settings = Settings {
             training_max_active: 3,
@@ -575,8 +578,10 @@ impl Stage {
         let waiting = state.sources.values().filter(|source| !matches!(source.stage, SourceStage::Disabled { .. })).count();
         let unheard = self.runner.unheard().map(|token| format!(", run {} is not told", token.run)).unwrap_or_default();
         Err(Problem(format!(
-            "nothing comes to an end: {waiting} sources wait, {} runs are under way{unheard}",
-            state.runs.len()
+            "nothing comes to an end: {waiting} sources wait, {} runs are under way, {} is live{unheard}; waiting: {:?}",
+            state.runs.len(),
+            state.active.as_ref().map_or("nothing", |tag| tag.0.as_str()),
+            state.sources.values().find(|source| !matches!(source.stage, SourceStage::Disabled { .. }))
         )))
     }
 
