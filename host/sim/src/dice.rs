@@ -54,8 +54,9 @@ fn spread(n: u64) -> u64 {
 
 /// A text as part of a key.
 pub(crate) fn key_of(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3))
+    text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    })
 }
 
 /// The value below which a share `p` of the standard normal distribution lies: a rational approximation in three
@@ -110,7 +111,12 @@ mod tests {
     #[test]
     fn a_draw_depends_on_its_key_alone() {
         assert_eq!(Dice::of(1, &[2, 3]).word(), Dice::of(1, &[2, 3]).word());
-        let others = [Dice::of(2, &[2, 3]), Dice::of(1, &[3, 2]), Dice::of(1, &[2]), Dice::of(1, &[2, 3, 0])];
+        let others = [
+            Dice::of(2, &[2, 3]),
+            Dice::of(1, &[3, 2]),
+            Dice::of(1, &[2]),
+            Dice::of(1, &[2, 3, 0]),
+        ];
         for mut other in others {
             assert_ne!(other.word(), Dice::of(1, &[2, 3]).word());
         }
@@ -118,7 +124,13 @@ mod tests {
 
     #[test]
     fn the_quantiles_are_those_of_the_tables() {
-        for (p, z) in [(0.5, 0.0), (0.975, 1.959963985), (0.95, 1.644853627), (0.001, -3.090232306), (0.999, 3.090232306)] {
+        for (p, z) in [
+            (0.5, 0.0),
+            (0.975, 1.959963985),
+            (0.95, 1.644853627),
+            (0.001, -3.090232306),
+            (0.999, 3.090232306),
+        ] {
             assert!((normal_quantile(p) - z).abs() < 1e-7, "{p}: {}", normal_quantile(p));
         }
     }

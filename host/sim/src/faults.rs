@@ -194,9 +194,9 @@ impl Faults {
             lose: share(0.5),
             double: share(0.5),
             late: share(0.6),
-            crash: share(0.25),
-            refuse: share(0.3),
-            slow: share(0.3),
+            crash: share(0.15),
+            refuse: share(0.2),
+            slow: share(0.2),
         }
     }
 }
@@ -245,7 +245,12 @@ impl Stage {
             stuck: if dice.chance(0.5) { 0.0 } else { 0.3 * dice.unit() },
             fail: dice.unit() * 0.6,
         };
-        let steps = 30 + dice.roll(60) as u32;
+        // Mostly short, since most mistakes need little; some long enough for a candidate's whole way.
+        let steps = if dice.chance(0.3) {
+            120 + dice.roll(120)
+        } else {
+            20 + dice.roll(50)
+        } as u32;
         Stage {
             step: 0,
             dice,
@@ -575,13 +580,24 @@ impl Stage {
             }
         }
         let state = self.world.coordinator().state();
-        let waiting = state.sources.values().filter(|source| !matches!(source.stage, SourceStage::Disabled { .. })).count();
-        let unheard = self.runner.unheard().map(|token| format!(", run {} is not told", token.run)).unwrap_or_default();
+        let waiting = state
+            .sources
+            .values()
+            .filter(|source| !matches!(source.stage, SourceStage::Disabled { .. }))
+            .count();
+        let unheard = self
+            .runner
+            .unheard()
+            .map(|token| format!(", run {} is not told", token.run))
+            .unwrap_or_default();
         Err(Problem(format!(
             "nothing comes to an end: {waiting} sources wait, {} runs are under way, {} is live{unheard}; waiting: {:?}",
             state.runs.len(),
             state.active.as_ref().map_or("nothing", |tag| tag.0.as_str()),
-            state.sources.values().find(|source| !matches!(source.stage, SourceStage::Disabled { .. }))
+            state
+                .sources
+                .values()
+                .find(|source| !matches!(source.stage, SourceStage::Disabled { .. }))
         )))
     }
 
@@ -635,11 +651,19 @@ impl Stage {
     /// What no command can do.
     fn commit_sabotage(&mut self) -> Result<(), Problem> {
         let state = self.world.coordinator().state();
-        let training = || {
-            let mut runs = state.runs.values().filter(|run| run.class == RunClass::Training);
-            let mut run = runs.next().cloned()?;
-            run.token.run = RunId(state.next.run + 1);
-            Some(run)
+        // The latest run of a source once more, of no host, so that no other rule is broken.
+        let planned = || {
+            self.world.journal().iter().rev().find_map(|recorded| match &recorded.event {
+                Event::RunPlanned { run, .. } if run.class == RunClass::Training => {
+                    let mut run = run.clone();
+                    run.token.run = RunId(state.next.run + 1);
+                    if let Work::Train { host, .. } = &mut run.work {
+                        *host = None;
+                    }
+                    Some(run)
+                }
+                _ => None,
+            })
         };
         match self.sabotage {
             Some(Sabotage::DoubledOutcome) => {
@@ -649,21 +673,19 @@ impl Stage {
                 });
                 let Some((mut token, report)) = finished else { return Ok(()) };
                 token.attempt += 1;
-                self.forge(Event::RunFinished { token, report, model: None })
+                self.forge(Event::RunFinished {
+                    token,
+                    report,
+                    model: None,
+                })
             }
-            Some(Sabotage::OverCap) => match training() {
-                Some(mut run) if state.training_runs() >= state.training_cap() => {
-                    // Of no host, so that no other rule is broken.
-                    if let Work::Train { host, .. } = &mut run.work {
-                        *host = None;
-                    }
-                    self.forge(Event::RunPlanned { run, decision: None })
-                }
-                _ => Ok(()),
+            Some(Sabotage::OverCap) => match planned() {
+                Some(run) if state.training_free() == 0 && state.training.enabled => self.forge(Event::RunPlanned { run, decision: None }),
+                Some(_) | None => Ok(()),
             },
-            Some(Sabotage::PickedWhileStopped) => match training() {
-                Some(run) if !state.training.enabled => self.forge(Event::RunPlanned { run, decision: None }),
-                _ => Ok(()),
+            Some(Sabotage::PickedWhileStopped) => match planned() {
+                Some(run) if state.training_free() > 0 && !state.training.enabled => self.forge(Event::RunPlanned { run, decision: None }),
+                Some(_) | None => Ok(()),
             },
             Some(Sabotage::SlippedState) if self.step == 10 => {
                 self.world.slip(Event::WindowPassed { watermark: u64::MAX });
@@ -686,10 +708,7 @@ impl Stage {
                 }
                 None => Ok(()),
             },
-            Some(
-                Sabotage::SlippedState | Sabotage::MixedUpOutcome | Sabotage::LostOutcome | Sabotage::ToldTooEarly,
-            )
-            | None => Ok(()),
+            Some(Sabotage::SlippedState | Sabotage::MixedUpOutcome | Sabotage::LostOutcome | Sabotage::ToldTooEarly) | None => Ok(()),
         }
     }
 }

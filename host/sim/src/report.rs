@@ -24,7 +24,8 @@ pub struct Report {
 pub const REAL: &str = "the coordinator, the policies and their engines, fallbacks and limits: the very code that decides live";
 pub const MODELLED: &str = "arrivals of sources, how runs end and how long they take, what practice teaches, evaluations and standard requests; \
                             and the true quality of each model, which errors of promotion are judged by";
-pub const NOT_MODELLED: &str = "crashes of the host, slow disks, operators, cancelled runs, differences between sources of one host, and time that a decision takes";
+pub const NOT_MODELLED: &str =
+    "crashes of the host, slow disks, operators, cancelled runs, differences between sources of one host, and time that a decision takes";
 
 #[derive(Debug, thiserror::Error)]
 #[error("a chart cannot be drawn: {0}")]

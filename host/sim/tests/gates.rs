@@ -21,7 +21,9 @@ fn setup(gain: f64) -> GateTrials {
 #[test]
 fn the_shipped_gate_keeps_its_alpha_however_often_it_looks() {
     let library = Library::new();
-    let Some(gate) = support::shipped(&library, PolicyKind::PromotionGate) else { return };
+    let Some(gate) = support::shipped(&library, PolicyKind::PromotionGate) else {
+        return;
+    };
     let mut engines = Engines::new(library);
     let same = trials(&mut engines, &gate, &setup(0.0), 0..CANDIDATES);
     let better = trials(&mut engines, &gate, &setup(0.05), 0..CANDIDATES);

@@ -7,7 +7,7 @@ mod offline;
 mod test;
 
 pub(crate) use author::{Author, author};
-pub(crate) use offline::Ceilings;
+pub(crate) use offline::{Ceilings, library};
 
 use super::client::Client;
 use super::exit::Exit;

@@ -2,9 +2,9 @@
 //! there is no way from here to write one.
 
 use super::exit::Exit;
-use super::policy::{Ceilings, read_offer};
+use super::policy::{Ceilings, library, read_offer};
 use crate::host::journal_path;
-use crate::policy_install::{Installer, Offer, own_compiler};
+use crate::policy_install::{Installer, Offer};
 use crate::shipped;
 use clap::Args;
 use pointsman_coordinator::Coordinator;
@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 
 /// Stands for the versions that serve without anybody's choice, where a file could stand.
 const SHIPPED: &str = "shipped";
+/// The same with a journal: the versions that are active in it.
+const AS_IT_IS: &str = "as it is";
 /// Courses that stand side by side.
 const COURSES_MAX: usize = 2;
 /// Journal entries read at a time.
@@ -88,23 +90,26 @@ pub(crate) fn run(json: bool, order: &Simulate) -> Result<ExitCode, Exit> {
             order.policies.len()
         )));
     }
-    let library = Library::with_compiler(own_compiler());
+    // What was written for this order comes first: that is where mistakes are.
+    let library = library(false);
+    let given = |file: &PathBuf| match file.as_os_str() == SHIPPED {
+        true => Ok(None),
+        false => load(&library, file, order).map(Some),
+    };
+    let tried = order.policies.iter().map(given).collect::<Result<Vec<_>, Exit>>()?;
+    let everywhere = order.with.iter().map(given).collect::<Result<Vec<_>, Exit>>()?;
     let mut ground = ground(order, &library)?;
     change_arrivals(&mut ground.model, &order.arrivals)?;
-    for file in &order.with {
-        let description = load(&library, file, order)?;
+    for description in everywhere.into_iter().flatten() {
         ground.serving.insert(description.kind, description);
     }
     let mut courses: Vec<(String, BTreeMap<PolicyKind, PolicyDescription>)> = Vec::new();
-    for file in &order.policies {
+    for (file, description) in order.policies.iter().zip(tried) {
         let mut serving = ground.serving.clone();
-        let mut label = SHIPPED.to_string();
-        if file.as_os_str() != SHIPPED {
-            let description = load(&library, file, order)?;
+        let mut label = if order.data.is_some() { AS_IT_IS } else { SHIPPED }.to_string();
+        if let Some(description) = description {
             label = description.policy.to_string();
             serving.insert(description.kind, description);
-        } else if order.data.is_some() {
-            label = "as it is".to_string();
         }
         if courses.iter().any(|(other, _)| *other == label) {
             label = format!("{label} ({})", file.display());
@@ -112,7 +117,7 @@ pub(crate) fn run(json: bool, order: &Simulate) -> Result<ExitCode, Exit> {
         courses.push((label, serving));
     }
     if courses.is_empty() {
-        let label = if order.data.is_some() { "as it is" } else { SHIPPED };
+        let label = if order.data.is_some() { AS_IT_IS } else { SHIPPED };
         courses.push((label.to_string(), ground.serving.clone()));
     }
     if let Some(file) = &order.save_model {
@@ -183,7 +188,8 @@ fn ground(order: &Simulate, library: &Library) -> Result<Ground, Exit> {
             fitted.model
         }
         (None, Some(file)) => {
-            let text = std::fs::read_to_string(file).map_err(|error| Exit::failed(format!("{} cannot be read: {error}", file.display())))?;
+            let text =
+                std::fs::read_to_string(file).map_err(|error| Exit::failed(format!("{} cannot be read: {error}", file.display())))?;
             let mut model = OutsideModel::parse(&text)
                 .map_err(|error| Exit::usage(format!("{}: {error}\n  fix: docs/simulation.md lists the fields", file.display())))?;
             let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -205,7 +211,9 @@ fn ground(order: &Simulate, library: &Library) -> Result<Ground, Exit> {
             Some(description) => {
                 serving.insert(kind, description);
             }
-            None => notes.push(format!("no shipped {kind} policy is part of this build: the built-in fallback decides")),
+            None => notes.push(format!(
+                "no shipped {kind} policy is part of this build: the built-in fallback decides"
+            )),
         }
     }
     Ok(Ground { model, notes, serving })
@@ -238,16 +246,17 @@ fn from_journal(
         let description = &active.description;
         let code = reader.policy_code(description.policy.digest).map_err(|error| failed(&error))?;
         let loaded = match code {
-            Some(row) => library
-                .load_recorded(description, &row.code)
-                .map_err(|problem| problem.to_string()),
+            Some(row) => library.load_recorded(description, &row.code).map_err(|problem| problem.to_string()),
             None => Err("its code is not in the journal".to_string()),
         };
         match loaded {
             Ok(()) => {
                 serving.insert(*kind, description.clone());
             }
-            Err(why) => fitted.notes.push(format!("{} is not loaded, the shipped {kind} policy stands in: {why}", description.policy)),
+            Err(why) => fitted.notes.push(format!(
+                "{} is not loaded, the shipped {kind} policy stands in: {why}",
+                description.policy
+            )),
         }
     }
     Ok(fitted)
@@ -256,7 +265,9 @@ fn from_journal(
 fn change_arrivals(model: &mut OutsideModel, arrivals: &[String]) -> Result<(), Exit> {
     for arrival in arrivals {
         let Some((name, rate)) = arrival.rsplit_once('=') else {
-            return Err(Exit::usage(format!("--arrivals {arrival}: give HOST=RATE, such as --arrivals code=10")));
+            return Err(Exit::usage(format!(
+                "--arrivals {arrival}: give HOST=RATE, such as --arrivals code=10"
+            )));
         };
         let rate: f64 = rate
             .parse()

@@ -104,9 +104,14 @@ fn scenarios(seeds: u64, library: &Library, versions: &[PolicyDescription]) -> b
         refused_commands,
         events: _,
     } = all;
-    println!("{seeds} fault scenarios in {:.0} s, every promise kept:", started.elapsed().as_secs_f64());
+    println!(
+        "{seeds} fault scenarios in {:.0} s, every promise kept:",
+        started.elapsed().as_secs_f64()
+    );
     println!("  {entries} journal entries, {outcomes} outcomes, none lost or doubled; {refused_commands} commands refused");
-    println!("  {crashes} crashes, {appends_refused} appends refused, {slow_appends} slow; messages: {lost} lost, {doubled} doubled, {late} late; {stuck} runs hung");
+    println!(
+        "  {crashes} crashes, {appends_refused} appends refused, {slow_appends} slow; messages: {lost} lost, {doubled} doubled, {late} late; {stuck} runs hung"
+    );
     true
 }
 
@@ -159,7 +164,10 @@ fn gates(library: &Library) -> bool {
         better.promoted_share(),
         better.pairs_mean(),
     );
-    for (name, keeps_looking) in [("t-test at 5 % that keeps looking", true), ("t-test at 5 %, one look at the cap", false)] {
+    for (name, keeps_looking) in [
+        ("t-test at 5 % that keeps looking", true),
+        ("t-test at 5 %, one look at the cap", false),
+    ] {
         let same = t_test_trials(&setup(0.0), ALPHA, keeps_looking, 0..CANDIDATES);
         let better = t_test_trials(&setup(GAIN), ALPHA, keeps_looking, 0..CANDIDATES);
         row(name, same.promoted_share(), better.promoted_share(), better.pairs_mean());

@@ -75,7 +75,10 @@ impl Ledger {
                     ));
                 };
                 if planned != *token {
-                    return Err(format!("run {} has an outcome under another token than it was planned with", token.run));
+                    return Err(format!(
+                        "run {} has an outcome under another token than it was planned with",
+                        token.run
+                    ));
                 }
                 match ends.get(token) {
                     None => return Err(format!("run {} has an outcome, and did not end", token.run)),
@@ -115,11 +118,17 @@ impl Ledger {
             (LaneMode::QueuedOnly, Lane::Curriculum) | (LaneMode::AutomaticOnly, Lane::Queue) => false,
             (LaneMode::Hybrid, Lane::Curriculum) => fallback,
         };
-        if open { Ok(()) } else { Err(format!("run {run} is picked from a closed lane")) }
+        if open {
+            Ok(())
+        } else {
+            Err(format!("run {run} is picked from a closed lane"))
+        }
     }
 
     fn known(&mut self, source: SourceId) -> Result<&mut Known, String> {
-        self.sources.get_mut(&source).ok_or_else(|| format!("source {source} was never queued"))
+        self.sources
+            .get_mut(&source)
+            .ok_or_else(|| format!("source {source} was never queued"))
     }
 
     fn end_source(&mut self, source: SourceId) -> Result<(), String> {

@@ -37,7 +37,7 @@ impl Stage {
             same_host_cap: 1 + dice.roll(2) as u32,
             retry_budget: dice.roll(4) as u32,
             curriculum_pending_max: dice.roll(4) as u32,
-            promotion_window: 1 + dice.roll(4) as u32,
+            promotion_window: 1 + dice.roll(2) as u32,
             eval_blocks_per_host: 2 + dice.roll(4) as u32,
             canary_pairs_first: 4,
             guard_runs_per_host_max: dice.roll(3) as u32,
@@ -59,7 +59,11 @@ impl Stage {
                 self.submitted += 1;
                 let host = self.dice.pick(&HOSTS);
                 // Now and then one that is refused.
-                let title = if self.dice.chance(0.05) { String::new() } else { format!("source {}", self.submitted) };
+                let title = if self.dice.chance(0.05) {
+                    String::new()
+                } else {
+                    format!("source {}", self.submitted)
+                };
                 Command::SubmitSource(NewSource {
                     title,
                     body: String::new(),

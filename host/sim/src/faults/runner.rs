@@ -73,9 +73,10 @@ impl Runner {
             }
         }
         // A run that has not ended is wanted until it has: nobody but its trainer may end it.
-        let forgotten = self.trainers.keys().find(|token| {
-            !self.ends.contains_key(*token) && !wants.runs.iter().any(|wanted| wanted.run.token == **token)
-        });
+        let forgotten = self
+            .trainers
+            .keys()
+            .find(|token| !self.ends.contains_key(*token) && !wants.runs.iter().any(|wanted| wanted.run.token == **token));
         match forgotten {
             Some(token) => Err(format!("run {} has not ended, and is not wanted any more", token.run)),
             None => Ok(()),

@@ -66,7 +66,10 @@ impl Policies for Cast {
 impl Policies for Whims {
     fn ask(&mut self, policy: &PolicyRef, context: &Context) -> Result<Answer, Fault> {
         let frame = context.frame();
-        let mut dice = Dice::of(self.seed, &[key_of(&policy.name), key_of(&policy.version), frame.seed, frame.state.len() as u64]);
+        let mut dice = Dice::of(
+            self.seed,
+            &[key_of(&policy.name), key_of(&policy.version), frame.seed, frame.state.len() as u64],
+        );
         if !self.calm && dice.chance(0.12) {
             let class = dice.pick(&[
                 FaultClass::Trap,
@@ -128,7 +131,9 @@ impl Policies for Whims {
             }),
             Context::Curriculum(context) => Verdict::Curriculum(match dice.roll(4) {
                 0 => CurriculumVerdict::Nothing,
-                1 if !context.hosts.is_empty() => CurriculumVerdict::Park(vec![dice.roll(context.hosts.len() as u64 + u64::from(nonsense)) as u32]),
+                1 if !context.hosts.is_empty() => {
+                    CurriculumVerdict::Park(vec![dice.roll(context.hosts.len() as u64 + u64::from(nonsense)) as u32])
+                }
                 _ => {
                     let seeds = dice.roll(u64::from(context.budget.min(3)) + u64::from(nonsense) + 1);
                     let seed = |dice: &mut Dice| Seed {
@@ -145,7 +150,9 @@ impl Policies for Whims {
                 }
             }),
         };
-        let state = dice.chance(0.3).then(|| dice.word().to_le_bytes()[..1 + dice.roll(8) as usize].to_vec());
+        let state = dice
+            .chance(0.3)
+            .then(|| dice.word().to_le_bytes()[..1 + dice.roll(8) as usize].to_vec());
         let reason = Reason {
             code: "whim".into(),
             text: "Because.".into(),

@@ -30,11 +30,16 @@ fn words(error: impl std::fmt::Display) -> String {
 }
 
 fn label() -> TextStyle<'static> {
-    ("sans-serif", 13).into_font().color(&INK)
+    ("sans-serif", 16).into_font().color(&INK)
 }
 
 /// A curve per course over the hours.
-pub(super) fn curves(courses: &[Figures], y_title: &str, from_zero: bool, values: &dyn Fn(&Figures) -> Vec<f64>) -> Result<String, ChartError> {
+pub(super) fn curves(
+    courses: &[Figures],
+    y_title: &str,
+    from_zero: bool,
+    values: &dyn Fn(&Figures) -> Vec<f64>,
+) -> Result<String, ChartError> {
     let hours = courses.iter().map(|course| course.hours).fold(0.0, f64::max);
     let all: Vec<f64> = courses.iter().flat_map(values).collect();
     let (low, high) = range(&all, from_zero);
@@ -63,7 +68,10 @@ pub(super) fn waits(courses: &[Figures]) -> Result<String, ChartError> {
         return Err(ChartError("there is no course".into()));
     };
     let minutes = |seconds: f64| seconds / 60.0;
-    let all: Vec<f64> = courses.iter().flat_map(|course| course.hosts.iter().map(|host| minutes(host.wait_p95_s))).collect();
+    let all: Vec<f64> = courses
+        .iter()
+        .flat_map(|course| course.hosts.iter().map(|host| minutes(host.wait_p95_s)))
+        .collect();
     let (low, high) = range(&all, true);
     let count = first.hosts.len();
     svg(&|root| {
@@ -74,8 +82,14 @@ pub(super) fn waits(courses: &[Figures]) -> Result<String, ChartError> {
             .build_cartesian_2d(0.0..count as f64, low..high)
             .map_err(words)?;
         let mut mesh = chart.configure_mesh();
-        mesh.axis_style(INK).bold_line_style(FAINT).light_line_style(TRANSPARENT).disable_x_mesh();
-        mesh.x_labels(0).label_style(label()).y_desc("minutes until the first attempt").axis_desc_style(label());
+        mesh.axis_style(INK)
+            .bold_line_style(FAINT)
+            .light_line_style(TRANSPARENT)
+            .disable_x_mesh();
+        mesh.x_labels(0)
+            .label_style(label())
+            .y_desc("minutes until the first attempt")
+            .axis_desc_style(label());
         mesh.draw().map_err(words)?;
         let bar = 0.7 / courses.len() as f64;
         for (nth, (course, colour)) in courses.iter().zip(SERIES).enumerate() {
@@ -94,7 +108,8 @@ pub(super) fn waits(courses: &[Figures]) -> Result<String, ChartError> {
         let style = label().pos(Pos::new(HPos::Center, VPos::Top));
         for (index, host) in first.hosts.iter().enumerate() {
             let (x, y) = chart.plotting_area().map_coordinate(&(index as f64 + 0.5, low));
-            root.draw(&Text::new(shortened(&host.host), (x, y + 8), style.clone())).map_err(words)?;
+            root.draw(&Text::new(shortened(&host.host), (x, y + 8), style.clone()))
+                .map_err(words)?;
         }
         Ok(())
     })
@@ -118,14 +133,21 @@ pub(super) fn candidates(courses: &[Figures]) -> Result<String, ChartError> {
             .map_err(words)?;
         let mut mesh = chart.configure_mesh();
         mesh.axis_style(INK).bold_line_style(FAINT).light_line_style(TRANSPARENT);
-        mesh.label_style(label()).x_desc("hours").y_desc("true gain over the live model").axis_desc_style(label());
+        mesh.label_style(label())
+            .x_desc("hours")
+            .y_desc("true gain over the live model")
+            .axis_desc_style(label());
         mesh.draw().map_err(words)?;
         chart
             .draw_series(std::iter::once(PathElement::new(vec![(0.0, 0.0), (hours, 0.0)], INK)))
             .map_err(words)?;
         for (course, colour) in courses.iter().zip(SERIES) {
             let points = course.promotions.each.iter().map(|candidate| {
-                let style = if candidate.applied { colour.filled() } else { colour.stroke_width(2) };
+                let style = if candidate.applied {
+                    colour.filled()
+                } else {
+                    colour.stroke_width(2)
+                };
                 Circle::new((candidate.hour, candidate.true_gain), 5, style)
             });
             chart.draw_series(points).map_err(words)?;
@@ -142,7 +164,11 @@ fn range(values: &[f64], from_zero: bool) -> (f64, f64) {
         return (0.0, 1.0);
     }
     let low = if from_zero { low.min(0.0) } else { low };
-    let room = if high - low > 1e-9 { (high - low) * 0.06 } else { high.abs().max(1.0) * 0.1 };
+    let room = if high - low > 1e-9 {
+        (high - low) * 0.06
+    } else {
+        high.abs().max(1.0) * 0.1
+    };
     (if from_zero { low } else { low - room }, high + room)
 }
 

@@ -56,13 +56,22 @@ pub(super) fn page(report: &Report) -> Result<String, ChartError> {
             .collect()
     };
     let figures = [
-        ("Successful runs per hour", charts::curves(courses, "successes per hour", true, &per_hour)?),
-        ("Sources that wait in the queue", charts::curves(courses, "sources", true, &|course| course.curves.waiting.clone())?),
+        (
+            "Successful runs per hour",
+            charts::curves(courses, "successes per hour", true, &per_hour)?,
+        ),
+        (
+            "Sources that wait in the queue",
+            charts::curves(courses, "sources", true, &|course| course.curves.waiting.clone())?,
+        ),
         (
             "True mean loss of the live model (modelled)",
             charts::curves(courses, "bits per byte", false, &|course| course.curves.loss.clone())?,
         ),
-        ("Wait for the first attempt by host: bar up to p95, line at p50", charts::waits(courses)?),
+        (
+            "Wait for the first attempt by host: bar up to p95, line at p50",
+            charts::waits(courses)?,
+        ),
         (
             "Candidates by their true gain (modelled): full were applied, hollow were not",
             charts::candidates(courses)?,
@@ -73,7 +82,10 @@ pub(super) fn page(report: &Report) -> Result<String, ChartError> {
         let _ = writeln!(out, "<figure><figcaption>{}</figcaption>{svg}</figure>", escaped(title));
     }
 
-    let labels: String = courses.iter().map(|course| format!("<th scope=\"col\">{}</th>", escaped(&course.label))).collect();
+    let labels: String = courses
+        .iter()
+        .map(|course| format!("<th scope=\"col\">{}</th>", escaped(&course.label)))
+        .collect();
     for section in table::sections(courses) {
         let _ = write!(
             out,
@@ -129,5 +141,8 @@ fn style() -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

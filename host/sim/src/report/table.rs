@@ -25,10 +25,13 @@ pub(super) fn sections(courses: &[Figures]) -> Vec<Section> {
     let mut sections = Vec::new();
     let policies = PolicyKind::ALL.into_iter().enumerate().map(|(index, kind)| {
         row(kind.slug(), &|course| {
-            course.policies.get(index).map_or_else(String::new, |serving| match serving.policy == serving.at_the_end {
-                true => serving.policy.clone(),
-                false => format!("{}, at the end {}", serving.policy, serving.at_the_end),
-            })
+            course
+                .policies
+                .get(index)
+                .map_or_else(String::new, |serving| match serving.policy == serving.at_the_end {
+                    true => serving.policy.clone(),
+                    false => format!("{}, at the end {}", serving.policy, serving.at_the_end),
+                })
         })
     });
     sections.push(Section {
@@ -63,18 +66,29 @@ pub(super) fn sections(courses: &[Figures]) -> Vec<Section> {
         rows: vec![
             row("candidates", &|course| course.promotions.candidates.to_string()),
             row("applied", &|course| course.promotions.applied.to_string()),
-            row("applied though not better", &|course| course.promotions.applied_not_better.to_string()),
+            row("applied though not better", &|course| {
+                course.promotions.applied_not_better.to_string()
+            }),
             row("rejected", &|course| course.promotions.rejected.to_string()),
             row("rejected though better", &|course| {
                 let promotions = &course.promotions;
-                format!("{} ({} by 0.05 or more)", promotions.rejected_better, promotions.rejected_better_by_005)
+                format!(
+                    "{} ({} by 0.05 or more)",
+                    promotions.rejected_better, promotions.rejected_better_by_005
+                )
             }),
             row("rolled back", &|course| course.promotions.rolled_back.to_string()),
-            row("rolled back though better", &|course| course.promotions.rolled_back_better.to_string()),
+            row("rolled back though better", &|course| {
+                course.promotions.rolled_back_better.to_string()
+            }),
             row("held for a person", &|course| course.promotions.held.to_string()),
             row("pairs per evaluation", &|course| format!("{:.1}", course.promotions.pairs_mean)),
-            row("true mean loss, first model", &|course| format!("{:.4}", course.promotions.loss_start)),
-            row("true mean loss, live at the end", &|course| format!("{:.4}", course.promotions.loss_end)),
+            row("true mean loss, first model", &|course| {
+                format!("{:.4}", course.promotions.loss_start)
+            }),
+            row("true mean loss, live at the end", &|course| {
+                format!("{:.4}", course.promotions.loss_end)
+            }),
         ],
     });
     let none = DecisionFigures::default();
@@ -87,7 +101,9 @@ pub(super) fn sections(courses: &[Figures]) -> Vec<Section> {
             }
             format!("{}: {}", decisions.asked, counts(decisions.verdicts.iter()))
         }));
-        let any_fallback = courses.iter().any(|course| course.decisions.get(&kind).is_some_and(|decisions| decisions.fallbacks > 0));
+        let any_fallback = courses
+            .iter()
+            .any(|course| course.decisions.get(&kind).is_some_and(|decisions| decisions.fallbacks > 0));
         if any_fallback {
             decisions.push(row("  answered by a fallback", &|course| {
                 let decisions = course.decisions.get(&kind).unwrap_or(&none);
@@ -126,7 +142,11 @@ pub(super) fn sections(courses: &[Figures]) -> Vec<Section> {
                     return "nothing queued".into();
                 }
                 let starved = if starved { "  STARVED" } else { "" };
-                let still = if waiting_at_end > 0 { format!(", {waiting_at_end} still wait") } else { String::new() };
+                let still = if waiting_at_end > 0 {
+                    format!(", {waiting_at_end} still wait")
+                } else {
+                    String::new()
+                };
                 format!("{} / {} / {}{still}{starved}", span(wait_p50_s), span(wait_p95_s), span(wait_max_s))
             }),
             row("  runs, successes, seeded; loss", &|course| {
@@ -164,9 +184,17 @@ pub(super) fn text(report: &Report) -> String {
         let _ = writeln!(out, "{} hours, seed {}\n", course.hours, course.seed);
     }
     let sections = sections(courses);
-    let name_width = sections.iter().flat_map(|section| &section.rows).map(|row| row.name.chars().count()).max().unwrap_or(0);
+    let name_width = sections
+        .iter()
+        .flat_map(|section| &section.rows)
+        .map(|row| row.name.chars().count())
+        .max()
+        .unwrap_or(0);
     let width = |index: usize| {
-        let values = sections.iter().flat_map(|section| &section.rows).map(|row| row.values[index].chars().count());
+        let values = sections
+            .iter()
+            .flat_map(|section| &section.rows)
+            .map(|row| row.values[index].chars().count());
         values.max().unwrap_or(0).max(courses[index].label.chars().count()).min(60)
     };
     let widths: Vec<usize> = (0..courses.len()).map(width).collect();

@@ -48,7 +48,11 @@ pub enum SimulateError {
 }
 
 /// Simulates. `on_progress` is told the share that is done, and ends it by answering false.
-pub fn simulate(question: &Question<'_>, policies: &mut dyn Policies, on_progress: &mut dyn FnMut(f64) -> bool) -> Result<Figures, SimulateError> {
+pub fn simulate(
+    question: &Question<'_>,
+    policies: &mut dyn Policies,
+    on_progress: &mut dyn FnMut(f64) -> bool,
+) -> Result<Figures, SimulateError> {
     if !(question.hours > 0.0 && question.hours <= HOURS_MAX) {
         return Err(SimulateError::Hours(question.hours));
     }
@@ -205,7 +209,9 @@ impl<'q> Play<'q> {
             let _ = self.tell(Command::Tick);
             return true;
         }
-        let Some((_, message)) = self.messages.pop_first() else { return true };
+        let Some((_, message)) = self.messages.pop_first() else {
+            return true;
+        };
         match message {
             Message::Arrival { host, n } => {
                 self.queue(host, n);
@@ -435,7 +441,11 @@ impl<'q> Play<'q> {
         while let Some(point) = self.points.first().copied().filter(|point| *point <= until) {
             self.points.remove(0);
             let state = self.coordinator.state();
-            let loss = state.active.as_ref().and_then(|active| self.outside.truth(active)).map(|truth| macro_mean(truth));
+            let loss = state
+                .active
+                .as_ref()
+                .and_then(|active| self.outside.truth(active))
+                .map(|truth| macro_mean(truth));
             let loss = loss.unwrap_or_else(|| macro_mean(&self.outside.first_truth()));
             let curves = &mut self.found.curves;
             curves.hours.push((point - EPOCH_MS) as f64 / 3_600_000.0);
@@ -465,7 +475,12 @@ impl<'q> Play<'q> {
         runs.failed_time_share = share(self.failed_ms, self.busy_ms);
 
         let first = self.outside.first_truth();
-        let live = state.active.as_ref().and_then(|active| self.outside.truth(active)).unwrap_or(&first).clone();
+        let live = state
+            .active
+            .as_ref()
+            .and_then(|active| self.outside.truth(active))
+            .unwrap_or(&first)
+            .clone();
         for (index, host) in model.hosts.iter().enumerate() {
             let waits = self.waits.values().filter(|wait| wait.host == index && wait.lane == Lane::Queue);
             let mut waited: Vec<Millis> = waits.clone().map(|wait| wait.until.unwrap_or(self.end) - wait.since).collect();

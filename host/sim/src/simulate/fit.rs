@@ -23,6 +23,8 @@ const ATTEMPTS_MAX: usize = 3;
 /// Values from which a spread stands as it was seen.
 const SEEN_ENOUGH: usize = 20;
 const QUANTILES: usize = 41;
+/// Runs from which a host's own curve is drawn.
+const CURVE_RUNS: usize = 8;
 /// Sources queued so soon after the first one were there from the start.
 const START_MS: Millis = 60_000;
 
@@ -172,7 +174,12 @@ impl Fit {
 
     fn note_practice(&mut self, run: &Run, practised: &str, completion: &Completion) {
         let Work::Train { params, .. } = &run.work else { return };
-        let base = run.base.as_ref().and_then(|base| self.losses.get(base)).cloned().unwrap_or_default();
+        let base = run
+            .base
+            .as_ref()
+            .and_then(|base| self.losses.get(base))
+            .cloned()
+            .unwrap_or_default();
         for loss in &completion.losses {
             let Some(before) = loss.before.or_else(|| base.get(&loss.host).copied()) else {
                 continue;
@@ -199,7 +206,8 @@ impl Fit {
             let base = mean(pairs.iter().map(|(baseline, _)| *baseline));
             let gain = mean(pairs.iter().map(|(baseline, candidate)| baseline - candidate));
             self.items.extend(pairs.iter().map(|(baseline, _)| (baseline - base) * stretch));
-            self.differences.extend(pairs.iter().map(|(baseline, candidate)| (gain - (baseline - candidate)) * stretch));
+            self.differences
+                .extend(pairs.iter().map(|(baseline, candidate)| (gain - (baseline - candidate)) * stretch));
         }
     }
 
@@ -210,7 +218,12 @@ impl Fit {
         if tries == 0 {
             return Err(FitError::NothingSeen);
         }
-        let successes: u32 = self.hosts.values().flat_map(|seen| seen.tries).map(|(_, successes)| successes).sum();
+        let successes: u32 = self
+            .hosts
+            .values()
+            .flat_map(|seen| seen.tries)
+            .map(|(_, successes)| successes)
+            .sum();
         let share = f64::from(successes) / f64::from(tries);
         let mut classes: BTreeMap<FailureClass, f64> = BTreeMap::new();
         for (class, count) in self.hosts.values().flat_map(|seen| &seen.failures) {
@@ -224,9 +237,17 @@ impl Fit {
         let fits: Vec<Learnt> = self.hosts.values().map(Learnt::of).collect();
         let learnt = |of: fn(&Learnt) -> f64| {
             let weight: f64 = fits.iter().map(|fit| fit.runs).sum();
-            if weight > 0.0 { fits.iter().map(|fit| of(fit) * fit.runs).sum::<f64>() / weight } else { 0.0 }
+            if weight > 0.0 {
+                fits.iter().map(|fit| of(fit) * fit.runs).sum::<f64>() / weight
+            } else {
+                0.0
+            }
         };
-        let (learning, noise, forgetting) = (learnt(|fit| fit.learning), learnt(|fit| fit.noise), mean(fits.iter().map(|fit| fit.forgetting)));
+        let (learning, noise, forgetting) = (
+            learnt(|fit| fit.learning),
+            learnt(|fit| fit.noise),
+            mean(fits.iter().map(|fit| fit.forgetting)),
+        );
 
         let hosts = self.hosts.iter().zip(&fits).map(|((name, seen), fit)| {
             let towards = |n: f64, own: f64, prior: f64, weight: f64| (n * own + weight * prior) / (n + weight);
@@ -246,7 +267,11 @@ impl Fit {
             });
             HostModel {
                 name: name.clone(),
-                arrivals_per_hour: if span_h > 0.0 { (f64::from(seen.arrived) / span_h).min(10_000.0) } else { 0.0 },
+                arrivals_per_hour: if span_h > 0.0 {
+                    (f64::from(seen.arrived) / span_h).min(10_000.0)
+                } else {
+                    0.0
+                },
                 waiting_at_start: seen.waiting_at_start.min(10_000),
                 success: success.collect(),
                 failures: failures.collect(),
@@ -269,19 +294,38 @@ impl Fit {
                 notes.push(text.to_string());
             }
         };
-        note(tries < 30, "few runs: single hosts are hardly told apart, and the model is a sketch");
-        note(self.differences.len() < SEEN_ENOUGH, "few paired results: the spread of differences between models is the built-in one");
-        note(self.latencies_ms.len() < SEEN_ENOUGH, "few standard requests on trial: their rate, latency and failures are the built-in ones");
-        note(fits.iter().all(|fit| fit.runs < 1.0), "no run told its losses: practice teaches nothing in this model");
+        note(
+            tries < 30,
+            "few runs: single hosts are hardly told apart, and the model is a sketch",
+        );
+        note(
+            self.differences.len() < SEEN_ENOUGH,
+            "few paired results: the spread of differences between models is the built-in one",
+        );
+        note(
+            self.latencies_ms.len() < SEEN_ENOUGH,
+            "few standard requests on trial: their rate, latency and failures are the built-in ones",
+        );
+        note(
+            fits.iter().all(|fit| fit.runs < 1.0),
+            "no run told its losses: practice teaches nothing in this model",
+        );
         if self.without_host + self.cancelled > 0 {
-            notes.push(format!("left out: {} sources or runs without a host, {} cancelled runs", self.without_host, self.cancelled));
+            notes.push(format!(
+                "left out: {} sources or runs without a host, {} cancelled runs",
+                self.without_host, self.cancelled
+            ));
         }
         let serving = if self.latencies_ms.len() < SEEN_ENOUGH {
             invented.serving
         } else {
             let minutes = seconds(self.served_ms) / 60.0;
             ServingModel {
-                requests_per_minute: if minutes > 0.0 { (self.requests as f64 / minutes).clamp(0.1, 60_000.0) } else { 30.0 },
+                requests_per_minute: if minutes > 0.0 {
+                    (self.requests as f64 / minutes).clamp(0.1, 60_000.0)
+                } else {
+                    30.0
+                },
                 latency_ms: spread_of(&self.latencies_ms, &self.latencies_ms, 100.0),
                 failed_share: (self.requests_failed as f64 + 0.002 * 100.0) / (self.requests as f64 + 100.0),
             }
@@ -323,23 +367,30 @@ impl Learnt {
     fn of(seen: &HostSeen) -> Learnt {
         let start = seen.first_loss.unwrap_or(0.0);
         let least = seen.least_loss.unwrap_or(start).min(start);
-        // What was reached is not the end: a quarter of the way so far is assumed to lie ahead.
-        let floor = (least - 0.25 * (start - least) - 0.01).max(0.0).min(start);
+        // Of an exponential the fall is straight in the loss before it: its slope is the share of the way, and it meets
+        // 0 at the floor. Where that says nothing, a quarter of the way so far is assumed to lie ahead.
+        let falls = seen.practice.iter().filter(|(_, _, effort)| *effort > 0.0);
+        let falls: Vec<(f64, f64)> = falls.map(|(before, after, effort)| (*before, (before - after) / effort)).collect();
+        let line = line_through(&falls).filter(|(slope, root)| falls.len() >= CURVE_RUNS && (0.002..=1.0).contains(slope) && *root >= 0.0);
+        let assumed = (least - 0.25 * (start - least) - 0.01).max(0.0).min(start);
+        let floor = line.map_or(assumed, |(_, root)| root.min(least));
         let way = |loss: f64| loss - floor;
         let runs = seen.practice.len() as f64;
-        let shares: Vec<f64> = seen
-            .practice
-            .iter()
-            .filter(|(before, _, effort)| way(*before) > 1e-6 && *effort > 0.0)
-            .map(|(before, after, effort)| ((before - after) / way(*before) / effort).clamp(-1.0, 1.0))
-            .collect();
-        let learning = mean(shares.iter().copied()).clamp(0.0, 1.0);
+        let shares = falls.iter().filter(|(before, _)| way(*before) > 1e-6);
+        let shares = shares.map(|(before, fall)| (fall / way(*before)).clamp(-1.0, 1.0));
+        let learning = line.map_or_else(|| mean(shares), |(slope, _)| slope).clamp(0.0, 1.0);
         let residuals: Vec<f64> = seen
             .practice
             .iter()
             .map(|(before, after, effort)| after - (before - way(*before).max(0.0) * (learning * effort).min(1.0)))
             .collect();
-        let known = |loss: f64| if start > floor { ((start - loss) / (start - floor)).clamp(0.0, 1.0) } else { 0.0 };
+        let known = |loss: f64| {
+            if start > floor {
+                ((start - loss) / (start - floor)).clamp(0.0, 1.0)
+            } else {
+                0.0
+            }
+        };
         let rise: f64 = seen.others.iter().map(|(before, after, _)| after - before).sum();
         let exposed: f64 = seen.others.iter().map(|(before, _, bare)| bare * known(*before)).sum();
         Learnt {
@@ -351,6 +402,15 @@ impl Learnt {
             runs,
         }
     }
+}
+
+/// Slope of the least-squares line, and where it is 0; none without two different places.
+fn line_through(points: &[(f64, f64)]) -> Option<(f64, f64)> {
+    let x_mean = mean(points.iter().map(|(x, _)| *x));
+    let y_mean = mean(points.iter().map(|(_, y)| *y));
+    let spread: f64 = points.iter().map(|(x, _)| (x - x_mean) * (x - x_mean)).sum();
+    let slope = points.iter().map(|(x, y)| (x - x_mean) * (y - y_mean)).sum::<f64>() / spread;
+    (spread > 1e-9 && slope.abs() > 1e-9).then(|| (slope, x_mean - y_mean / slope))
 }
 
 /// What a run puts in, in units of the reference run. Twice the rate does not teach twice as much for ever.

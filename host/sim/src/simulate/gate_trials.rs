@@ -231,7 +231,11 @@ mod tests {
     #[test]
     fn the_t_quantiles_are_those_of_the_tables() {
         for (degrees, t) in [(10.0, 1.812), (19.0, 1.729), (119.0, 1.658)] {
-            assert!((t_quantile(0.95, degrees) - t).abs() < 2e-3, "{degrees}: {}", t_quantile(0.95, degrees));
+            assert!(
+                (t_quantile(0.95, degrees) - t).abs() < 2e-3,
+                "{degrees}: {}",
+                t_quantile(0.95, degrees)
+            );
         }
     }
 

@@ -82,7 +82,9 @@ impl Spread {
                 values.clone()
             }
         };
-        let wrong = numbers.into_iter().find(|number| !number.is_finite() || positive && *number < 0.0)?;
+        let wrong = numbers
+            .into_iter()
+            .find(|number| !number.is_finite() || positive && *number < 0.0)?;
         Some(if positive {
             format!("{wrong} is not a number of at least 0")
         } else {
@@ -186,7 +188,10 @@ fn evaluation_s() -> Spread {
 fn pairs() -> PairModel {
     PairModel {
         item_deviation: 0.3,
-        difference: Spread::Normal { mean: 0.0, deviation: 0.06 },
+        difference: Spread::Normal {
+            mean: 0.0,
+            deviation: 0.06,
+        },
     }
 }
 
@@ -257,7 +262,10 @@ impl OutsideModel {
             start_s,
             first_model_s,
             evaluation_s,
-            pairs: PairModel { item_deviation, difference },
+            pairs: PairModel {
+                item_deviation,
+                difference,
+            },
             serving:
                 ServingModel {
                     requests_per_minute,
@@ -268,7 +276,10 @@ impl OutsideModel {
             settings,
         } = self;
         if hosts.is_empty() || hosts.len() > HOSTS_MAX {
-            problem("hosts".into(), Some(format!("{} are named, 1 to {HOSTS_MAX} are taken", hosts.len())));
+            problem(
+                "hosts".into(),
+                Some(format!("{} are named, 1 to {HOSTS_MAX} are taken", hosts.len())),
+            );
         }
         let mut names = BTreeSet::new();
         for (index, host) in hosts.iter().enumerate() {
@@ -287,10 +298,16 @@ impl OutsideModel {
             } = host;
             let mut of_host = |field: &str, wrong: Option<String>| problem(format!("hosts[{index}].{field}"), wrong);
             let bad_name = name.is_empty() || name.len() > 120 || name.chars().any(char::is_control);
-            of_host("name", bad_name.then(|| "is empty, longer than 120 bytes or holds control characters".into()));
+            of_host(
+                "name",
+                bad_name.then(|| "is empty, longer than 120 bytes or holds control characters".into()),
+            );
             of_host("name", (!names.insert(name)).then(|| format!("{name} is named twice")));
             of_host("arrivals_per_hour", within(*arrivals_per_hour, 0.0, 10_000.0));
-            of_host("waiting_at_start", within(f64::from(*waiting_at_start), 0.0, f64::from(WAITING_MAX)));
+            of_host(
+                "waiting_at_start",
+                within(f64::from(*waiting_at_start), 0.0, f64::from(WAITING_MAX)),
+            );
             if success.is_empty() || success.len() > VALUES_MAX {
                 of_host("success", Some("names no share; give one, such as [0.9]".into()));
             }
@@ -302,7 +319,10 @@ impl OutsideModel {
             }
             let may_fail = success.iter().any(|share| *share < 1.0);
             let no_class = may_fail && !(failures.values().sum::<f64>() > 0.0);
-            of_host("failures", no_class.then(|| "runs may fail, and no class has a weight; give one, such as {\"transient\": 1}".into()));
+            of_host(
+                "failures",
+                no_class.then(|| "runs may fail, and no class has a weight; give one, such as {\"transient\": 1}".into()),
+            );
             of_host("training_s", training_s.problem(true));
             of_host("loss_floor", within(*loss_floor, 0.0, 1e6));
             of_host("loss_start", within(*loss_start, *loss_floor, 1e6));
@@ -395,11 +415,23 @@ mod tests {
         check("{\n  \"hosts\": [\n    {\"name\": 3}]}", "line 3");
         check("{\"hosts\": [], \"unknown\": 1}", "unknown field `unknown`");
         check("{\"hosts\": []}", "hosts: 0 are named");
-        check(&changed("\"learning\": 0.04", "\"learning\": 1.5"), "hosts[0].learning: 1.5 is not between 0 and 1");
-        check(&changed("\"name\": \"speeches\"", "\"name\": \"novel\""), "hosts[1].name: novel is named twice");
-        check(&changed("\"loss_start\": 3.1", "\"loss_start\": 1.0"), "hosts[0].loss_start: 1 is not between 2.3");
+        check(
+            &changed("\"learning\": 0.04", "\"learning\": 1.5"),
+            "hosts[0].learning: 1.5 is not between 0 and 1",
+        );
+        check(
+            &changed("\"name\": \"speeches\"", "\"name\": \"novel\""),
+            "hosts[1].name: novel is named twice",
+        );
+        check(
+            &changed("\"loss_start\": 3.1", "\"loss_start\": 1.0"),
+            "hosts[0].loss_start: 1 is not between 2.3",
+        );
         check(&changed("\"retry_budget\": 3", "\"retry_budget\": 300"), "settings.retry_budget");
-        check(&changed("\"median\": 80.0", "\"median\": -1.0"), "hosts[0].training_s: the median -1");
+        check(
+            &changed("\"median\": 80.0", "\"median\": -1.0"),
+            "hosts[0].training_s: the median -1",
+        );
     }
 
     #[test]

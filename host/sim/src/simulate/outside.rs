@@ -64,7 +64,12 @@ impl<'m> Outside<'m> {
         Outside {
             model,
             seed,
-            by_name: model.hosts.iter().enumerate().map(|(index, host)| (host.name.as_str(), index)).collect(),
+            by_name: model
+                .hosts
+                .iter()
+                .enumerate()
+                .map(|(index, host)| (host.name.as_str(), index))
+                .collect(),
             identities: BTreeMap::new(),
             seeded: vec![0; model.hosts.len()],
             truths: BTreeMap::new(),
@@ -162,7 +167,10 @@ impl<'m> Outside<'m> {
                 (1, RunEnd::Completed(completion), took_s)
             }
         };
-        let start_s = self.model.start_s.at(self.dice(START, &[start_key, u64::from(run.token.attempt)]).unit());
+        let start_s = self
+            .model
+            .start_s
+            .at(self.dice(START, &[start_key, u64::from(run.token.attempt)]).unit());
         Course {
             start_ms: ms(start_s),
             report: RunReport {
@@ -205,9 +213,18 @@ impl<'m> Outside<'m> {
             };
             return (identity.key, RunEnd::Failed(failure), took_s);
         }
-        let before = run.base.as_ref().and_then(|base| self.truths.get(base)).cloned().unwrap_or_else(|| self.first_truth());
+        let before = run
+            .base
+            .as_ref()
+            .and_then(|base| self.truths.get(base))
+            .cloned()
+            .unwrap_or_else(|| self.first_truth());
         let after = self.practised(&before, identity, params, replay_hosts, attempt);
-        (identity.key, RunEnd::Completed(self.completion(run, params.steps, Some((before, identity.host)), after)), took_s)
+        (
+            identity.key,
+            RunEnd::Completed(self.completion(run, params.steps, Some((before, identity.host)), after)),
+            took_s,
+        )
     }
 
     /// Practice takes the host a share of the way to its floor; the others forget a little of what they know.
@@ -221,8 +238,16 @@ impl<'m> Outside<'m> {
                 return (host.loss_floor + (loss - host.loss_floor) * left + host.noise * luck).max(host.loss_floor);
             }
             let way = host.loss_start - host.loss_floor;
-            let known = if way > 0.0 { ((host.loss_start - loss) / way).clamp(0.0, 1.0) } else { 0.0 };
-            let replayed = if replay_hosts.contains(&host.name) { params.replay_share } else { 0.0 };
+            let known = if way > 0.0 {
+                ((host.loss_start - loss) / way).clamp(0.0, 1.0)
+            } else {
+                0.0
+            };
+            let replayed = if replay_hosts.contains(&host.name) {
+                params.replay_share
+            } else {
+                0.0
+            };
             let rise = host.forgetting * known * (1.0 - replayed) * effort.min(1.0);
             (loss + rise + 0.25 * host.noise * luck * effort.min(1.0)).max(host.loss_floor)
         };
@@ -274,7 +299,11 @@ impl<'m> Outside<'m> {
         let (candidate, baseline) = (self.truths.get(candidate)?, self.truths.get(baseline?)?);
         let name = self.host_key(host);
         let item = self.model.pairs.item_deviation * self.dice(ITEM, &[name, key[1], key[2]]).normal();
-        let off = self.model.pairs.difference.at(self.dice(DIFFERENCE, &[name, key[0], key[1], key[2]]).unit());
+        let off = self
+            .model
+            .pairs
+            .difference
+            .at(self.dice(DIFFERENCE, &[name, key[0], key[1], key[2]]).unit());
         Some(Pair {
             host: self.model.hosts[host].name.clone(),
             baseline: baseline[host] + item,
