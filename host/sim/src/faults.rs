@@ -189,14 +189,15 @@ struct Faults {
 
 impl Faults {
     fn draw(dice: &mut Dice) -> Faults {
-        let mut share = |most: f64| if dice.chance(0.3) { 0.0 } else { most * dice.unit() };
+        let share = |dice: &mut Dice, most: f64| if dice.chance(0.3) { 0.0 } else { most * dice.unit() };
         Faults {
-            lose: share(0.5),
-            double: share(0.5),
-            late: share(0.6),
-            crash: share(0.15),
-            refuse: share(0.2),
-            slow: share(0.2),
+            lose: share(dice, 0.5),
+            double: share(dice, 0.5),
+            late: share(dice, 0.6),
+            // Some hosts die at nearly each append, before it or after.
+            crash: if dice.chance(0.04) { 1.0 } else { share(dice, 0.15) },
+            refuse: share(dice, 0.2),
+            slow: share(dice, 0.2),
         }
     }
 }

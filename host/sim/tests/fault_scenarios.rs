@@ -6,7 +6,7 @@ mod support;
 use pointsman_policy::Library;
 use pointsman_sim::faults::{Policies, Sabotage, Seen, play};
 
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 600;
 /// Of which with the real engines: they take longer.
 const REAL: u64 = 20;
 

@@ -32,6 +32,8 @@ const PAGE: u32 = 1_000;
 /// A command that takes longer says how far it is.
 const QUIET_FOR: Duration = Duration::from_secs(1);
 const TELL_EVERY: Duration = Duration::from_millis(500);
+/// The same into a file, where each word is a line.
+const WRITE_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Args, Debug)]
 pub(crate) struct Simulate {
@@ -154,9 +156,10 @@ fn course(question: &Question<'_>, library: &Library) -> Result<Figures, Exit> {
     let started = Instant::now();
     let mut told = started;
     let live = std::io::stderr().is_terminal();
+    let every = if live { TELL_EVERY } else { WRITE_EVERY };
     let mut any = false;
     let found = simulate(question, &mut Engines::new(library.clone()), &mut |share| {
-        if started.elapsed() > QUIET_FOR && told.elapsed() > TELL_EVERY {
+        if started.elapsed() > QUIET_FOR && told.elapsed() > every {
             told = Instant::now();
             any = true;
             let line = format!("{}: {:.0} % of {} hours", question.label, share * 100.0, question.hours);

@@ -279,7 +279,12 @@ impl Fit {
                 loss_start: fit.start,
                 loss_floor: fit.floor,
                 learning: towards(fit.runs, fit.learning, learning, PRIOR_LEARNING).clamp(0.0, 1.0),
-                noise: towards(fit.runs, fit.noise, noise, PRIOR_LEARNING).max(0.0),
+                // A host whose loss nobody measures has none that could change.
+                noise: if seen.first_loss.is_some() {
+                    towards(fit.runs, fit.noise, noise, PRIOR_LEARNING).max(0.0)
+                } else {
+                    0.0
+                },
                 forgetting: towards(seen.others.len() as f64, fit.forgetting, forgetting, PRIOR_LEARNING).max(0.0),
             }
         });
@@ -310,6 +315,18 @@ impl Fit {
             fits.iter().all(|fit| fit.runs < 1.0),
             "no run told its losses: practice teaches nothing in this model",
         );
+        let unmeasured: Vec<&str> = self
+            .hosts
+            .iter()
+            .filter(|(_, seen)| seen.first_loss.is_none())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !unmeasured.is_empty() {
+            notes.push(format!(
+                "no loss was measured on {}: it is 0 there, whatever is practised",
+                unmeasured.join(", ")
+            ));
+        }
         if self.without_host + self.cancelled > 0 {
             notes.push(format!(
                 "left out: {} sources or runs without a host, {} cancelled runs",
