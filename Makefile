@@ -78,6 +78,10 @@ language-check: build checks ## Every language template: new, build, test, activ
 browser-check: build ## The dashboard in headless Chromium, on a running host
 	@scripts/browser-check.sh "$(PROGRAM)"
 
+sim-check: plugins ## 10,000 seeded fault scenarios and 10,000 simulated promotions, on all cores; SEED=n replays one
+	$(BUILD) --bin sim-check
+	"$(TARGET)/release/sim-check"
+
 swap-soak: build ## 10,000 swaps of all kinds under load, none failed, lost, doubled or mixed
 	$(CARGO) bench --workspace --bench swap_soak
 
@@ -87,4 +91,4 @@ bench: build ## Decisions, swaps and journal beside their limits, in one run
 clean: ## Remove what was built and the demo's data
 	rm -rf target plugins/target plugins/dist web/dist web/node_modules tests/browser/node_modules .pointsman
 
-.PHONY: help setup web xtask plugins build run test test-rust test-plugins test-web check-structure checks demo-check crash-check attack-check language-check browser-check swap-soak bench clean
+.PHONY: help setup web xtask plugins build run test test-rust test-plugins test-web check-structure checks demo-check crash-check attack-check language-check browser-check sim-check swap-soak bench clean

@@ -7,6 +7,7 @@ mod policy;
 mod progress;
 mod show;
 mod sign;
+mod simulate;
 mod swap;
 mod text;
 mod up;
@@ -102,6 +103,8 @@ enum Command {
     },
     /// One decision with everything that it was made from.
     Decision { id: u64 },
+    /// What policies would do over hours and days: the real coordinator and policies, a modelled trainer. Needs no host.
+    Simulate(simulate::Simulate),
     /// Check the journal's chain and views. Needs no running host.
     Verify {
         #[arg(long, env = "POINTSMAN_DATA", default_value = "pointsman-data")]
@@ -561,6 +564,7 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
         )),
         Command::Decisions { kind, limit } => done(show::decisions(&client, json, kind.as_deref(), limit)),
         Command::Decision { id } => done(show::decision(&client, json, id)),
+        Command::Simulate(order) => simulate::run(json, &order),
         Command::Verify { data } => verify::verify(json, &data),
         Command::Trainer => Ok(pointsman_trainer::main_from_env()),
         Command::Compile => Ok(pointsman_policy::compile_from_stdin()),

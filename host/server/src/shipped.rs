@@ -29,6 +29,18 @@ fn preferred(kind: PolicyKind) -> &'static [&'static str] {
     }
 }
 
+/// The shipped versions of a kind that are embedded, the preferred one first.
+pub(crate) fn offers(kind: PolicyKind) -> impl Iterator<Item = Offer> {
+    preferred(kind).iter().filter_map(|name| {
+        let (file, code) = COMPONENTS.iter().chain(SCRIPTS).find(|(file, _)| file == name)?;
+        Some(Offer {
+            file: file.to_string(),
+            code: code.to_vec(),
+            ..Offer::default()
+        })
+    })
+}
+
 /// Activates a shipped version of each kind that has none. Answers what a person should know.
 pub fn activate_where_none(installer: &Installer) -> Result<Vec<Alert>, crate::inbox::Rejected> {
     let mut alerts = Vec::new();
@@ -42,18 +54,11 @@ pub fn activate_where_none(installer: &Installer) -> Result<Vec<Alert>, crate::i
 
 fn activate(installer: &Installer, kind: PolicyKind) -> Option<Alert> {
     let mut refused = None;
-    for name in preferred(kind) {
-        let Some((file, code)) = COMPONENTS.iter().chain(SCRIPTS).find(|(file, _)| file == name) else {
-            continue;
-        };
-        let offer = Offer {
-            file: file.to_string(),
-            code: code.to_vec(),
-            ..Offer::default()
-        };
+    for offer in offers(kind) {
+        let name = offer.file.clone();
         match installer.swap(Order::activate(offer, Actor::new("host"), "shipped with Pointsman")) {
             SwapEnd::Done { .. } | SwapEnd::WasActive { .. } => {
-                let first_choice = preferred(kind)[0] == *name;
+                let first_choice = preferred(kind)[0] == name;
                 return (!first_choice).then(|| alert(kind, &format!("{name} serves as {kind} policy: the component was not built")));
             }
             SwapEnd::Failed(problem) | SwapEnd::Refused(problem, _) => refused = Some(format!("{name}: {}", problem.message)),

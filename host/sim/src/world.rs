@@ -1,23 +1,32 @@
 //! A coordinator, its clock and its journal, with the invariants checked after every step.
+//!
+//! [`World::command`] is the ordinary way: handle, append, check. Who plays a disk that is slow, full or gone, takes the
+//! two apart: [`World::handle`] for each command of a step, and then one of [`World::append`], [`World::append_refused`]
+//! and [`World::crash`].
 
 use crate::scripted::Scripted;
-use pointsman_coordinator::{Coordinator, Refusal, Reply};
+use pointsman_coordinator::{Coordinator, Policies, Refusal, Reply};
 use pointsman_model::command::Command;
 use pointsman_model::event::{Event, Recorded};
 use pointsman_model::policy::{PolicyKind, PolicyRef};
+use pointsman_model::run::{RunClass, Work};
 use pointsman_model::{Millis, Seq};
 use std::collections::BTreeMap;
 
 /// Virtual time at which a world begins.
 pub(crate) const EPOCH_MS: Millis = 1_000_000;
 
-pub struct World {
+pub struct World<P = Scripted> {
     pub now: Millis,
-    pub policies: Scripted,
+    pub policies: P,
     live: Coordinator,
-    /// Fed with the journal's JSON only; must equal `live` at all times.
+    /// Fed with the journal's JSON only; must equal `live` whenever nothing waits to be appended.
     replayed: Coordinator,
     journal: Vec<Recorded>,
+    /// Handled, and true for nobody yet.
+    unappended: Vec<Recorded>,
+    /// What a start goes on from, and how many entries it stands after.
+    snapshot: Option<(usize, Vec<u8>)>,
     /// What is active of each kind by the journal's own word, apart from any state.
     active: BTreeMap<PolicyKind, (u32, PolicyRef)>,
 }
@@ -29,26 +38,35 @@ pub enum Broken {
     Replay { seq: u64 },
     #[error("after entry {seq} a restored snapshot is not the live state")]
     Snapshot { seq: u64 },
+    #[error("after entry {seq} a start from the snapshot after entry {snapshot} is not the live state")]
+    Start { seq: u64, snapshot: usize },
     #[error("entry {seq} does not survive its own JSON: {problem}")]
     Json { seq: u64, problem: String },
     #[error("after entry {seq}: {problem}")]
     Rule { seq: u64, problem: String },
 }
 
-impl Default for World {
-    fn default() -> World {
-        World {
-            now: EPOCH_MS,
-            policies: Scripted::default(),
-            live: Coordinator::new(),
-            replayed: Coordinator::new(),
-            journal: Vec::new(),
-            active: BTreeMap::new(),
-        }
+impl Default for World<Scripted> {
+    fn default() -> World<Scripted> {
+        World::with(Scripted::default())
     }
 }
 
-impl World {
+impl<P: Policies> World<P> {
+    /// A world before its first entry.
+    pub fn with(policies: P) -> World<P> {
+        World {
+            now: EPOCH_MS,
+            policies,
+            live: Coordinator::new(),
+            replayed: Coordinator::new(),
+            journal: Vec::new(),
+            unappended: Vec::new(),
+            snapshot: None,
+            active: BTreeMap::new(),
+        }
+    }
+
     pub fn coordinator(&self) -> &Coordinator {
         &self.live
     }
@@ -59,43 +77,146 @@ impl World {
 
     /// Handles one command, journals what follows, and checks the invariants.
     pub fn command(&mut self, command: Command) -> Result<Result<(Reply, Vec<Recorded>), Refusal>, Broken> {
-        let before = self.live.snapshot();
-        let outcome = match self.live.handle(self.now, command, &mut self.policies) {
+        let outcome = self.handle(command)?;
+        let entries = self.append()?;
+        Ok(outcome.map(|reply| (reply, entries)))
+    }
+
+    /// Handles one command. What follows is true for nobody before it is appended.
+    pub fn handle(&mut self, command: Command) -> Result<Result<Reply, Refusal>, Broken> {
+        // Where nothing waits, the journal's own state is what it was before.
+        let before = (!self.unappended.is_empty()).then(|| self.live.snapshot());
+        match self.live.handle(self.now, command, &mut self.policies) {
             Ok(handled) => {
-                let mut entries = Vec::with_capacity(handled.events.len());
                 for emitted in handled.events {
-                    let seq = Seq(self.journal.len() as u64 + 1);
-                    let recorded = Recorded {
+                    let seq = Seq((self.journal.len() + self.unappended.len()) as u64 + 1);
+                    self.unappended.push(Recorded {
                         seq,
                         at: self.now,
                         event: emitted.event,
-                    };
-                    self.replayed.apply_recorded(&through_json(&recorded)?);
-                    self.note_generation(&recorded)?;
-                    self.journal.push(recorded.clone());
-                    entries.push(recorded);
+                    });
                 }
-                Ok((handled.reply, entries))
+                Ok(Ok(handled.reply))
             }
             Err(refusal) => {
-                if self.live.snapshot() != before {
-                    return Err(self.rule("a refused command changed the state"));
+                let unchanged = match before {
+                    Some(before) => self.live.snapshot() == before,
+                    None => self.live.state() == self.replayed.state(),
+                };
+                if unchanged {
+                    Ok(Err(refusal))
+                } else {
+                    Err(self.rule("a refused command changed the state"))
                 }
-                Err(refusal)
             }
-        };
-        self.check()?;
-        Ok(outcome)
+        }
     }
 
-    /// The host dies and comes back: all that is left of the state is what the journal tells.
+    /// The journal takes what was handled: one transaction. Answers the new entries.
+    pub fn append(&mut self) -> Result<Vec<Recorded>, Broken> {
+        let entries = std::mem::take(&mut self.unappended);
+        for recorded in &entries {
+            self.replayed.apply_recorded(&through_json(recorded)?);
+            self.journal.push(recorded.clone());
+            self.note_generation(recorded)?;
+            self.check_planned(recorded)?;
+        }
+        if entries.is_empty() {
+            // A snapshot of the same state was looked at before.
+            self.check_replayed()?;
+        } else {
+            self.check()?;
+        }
+        Ok(entries)
+    }
+
+    /// The disk takes nothing: what was handled never was, and the state is built anew from the journal.
+    pub fn append_refused(&mut self) -> Result<(), Broken> {
+        self.unappended.clear();
+        self.start()
+    }
+
+    /// The host dies and comes back: all that is left is the journal, and a snapshot where one was kept.
     pub fn crash(&mut self) -> Result<(), Broken> {
+        let appended = self.unappended.is_empty();
         let deadline = self.live.next_deadline(self.now);
-        self.live = self.replayed.clone();
-        if self.live.next_deadline(self.now) != deadline {
+        self.unappended.clear();
+        self.start()?;
+        if appended && self.live.next_deadline(self.now) != deadline {
             return Err(self.rule("after a crash the next deadline is another one"));
         }
         self.check()
+    }
+
+    /// Keeps a snapshot of what the journal holds, for the next start.
+    pub fn keep_snapshot(&mut self) {
+        self.snapshot = Some((self.journal.len(), self.replayed.snapshot()));
+    }
+
+    /// As a host starts: the snapshot and the tail after it, or else the whole journal.
+    fn start(&mut self) -> Result<(), Broken> {
+        let Some((after, bytes)) = &self.snapshot else {
+            self.live = self.replayed.clone();
+            return Ok(());
+        };
+        let (snapshot, seq) = (*after, self.journal.len() as u64);
+        let mut started = Coordinator::restore(bytes).map_err(|_| Broken::Start { seq, snapshot })?;
+        for recorded in &self.journal[snapshot..] {
+            started.apply_recorded(recorded);
+        }
+        if started.state() != self.replayed.state() {
+            return Err(Broken::Start { seq, snapshot });
+        }
+        self.live = started;
+        Ok(())
+    }
+
+    /// Puts an entry into the journal that no command led to: a mistake made on purpose, for tests of the checks.
+    pub fn forge(&mut self, event: Event) -> Result<Recorded, Broken> {
+        let recorded = Recorded {
+            seq: Seq(self.journal.len() as u64 + 1),
+            at: self.now,
+            event,
+        };
+        self.live.apply_recorded(&recorded);
+        self.unappended.push(recorded.clone());
+        self.append()?;
+        Ok(recorded)
+    }
+
+    /// Lets an event change the live state behind the journal's back: the other mistake.
+    pub fn slip(&mut self, event: Event) {
+        let recorded = Recorded {
+            seq: Seq(self.journal.len() as u64 + 1),
+            at: self.now,
+            event,
+        };
+        self.live.apply_recorded(&recorded);
+    }
+
+    /// Caps hold at the moment a run is planned; lowered later, they do not end what runs.
+    fn check_planned(&self, recorded: &Recorded) -> Result<(), Broken> {
+        let Event::RunPlanned { run, .. } = &recorded.event else {
+            return Ok(());
+        };
+        let state = self.replayed.state();
+        let settings = &state.settings;
+        if state.runs.len() as u32 > settings.global_max {
+            return Err(self.rule("more runs than the global maximum"));
+        }
+        if run.class == RunClass::Training && state.training_runs() > state.training_cap() {
+            return Err(self.rule("more training runs than the cap"));
+        }
+        if let Work::Train { host: Some(host), .. } = &run.work {
+            let running = state.index.running_of_host(host);
+            if running > settings.same_host_cap {
+                return Err(self.rule(&format!("host {host} is over its cap")));
+            }
+            if settings.guard_runs_per_host_max > 0 && running > settings.guard_runs_per_host_max {
+                return Err(self.rule(&format!("host {host} is over the guard of runs per host")));
+            }
+        }
+        Ok(())
     }
 
     fn note_generation(&mut self, recorded: &Recorded) -> Result<(), Broken> {
@@ -132,11 +253,18 @@ impl World {
         Ok(())
     }
 
+    fn check_replayed(&self) -> Result<(), Broken> {
+        match self.replayed.state() == self.live.state() {
+            true => Ok(()),
+            false => Err(Broken::Replay {
+                seq: self.journal.len() as u64,
+            }),
+        }
+    }
+
     fn check(&self) -> Result<(), Broken> {
         let seq = self.journal.len() as u64;
-        if self.replayed.state() != self.live.state() {
-            return Err(Broken::Replay { seq });
-        }
+        self.check_replayed()?;
         let restored = Coordinator::restore(&self.live.snapshot()).map_err(|_| Broken::Snapshot { seq })?;
         if restored.state() != self.live.state() || restored.wants() != self.live.wants() {
             return Err(Broken::Snapshot { seq });
@@ -145,31 +273,10 @@ impl World {
             return Err(self.rule("a restored snapshot has another deadline"));
         }
         self.check_generations()?;
-        let state = self.live.state();
-        if state.training_runs() > state.training_cap().max(self.training_runs_before_cap()) {
-            return Err(self.rule("more training runs than the cap"));
-        }
-        if state.runs.len() as u32 > state.settings.global_max {
-            return Err(self.rule("more runs than the global maximum"));
-        }
-        for host in state.index.hosts().filter(|host| !host.is_empty()) {
-            if state.index.running_of_host(host) > state.settings.same_host_cap {
-                return Err(self.rule(&format!("host {host} is over its cap")));
-            }
-        }
         if self.live.next_deadline(self.now).is_some_and(|deadline| deadline <= self.now) {
             return Err(self.rule("the next deadline is not in the future"));
         }
         Ok(())
-    }
-
-    /// A cap that was lowered while runs were under way does not end them.
-    fn training_runs_before_cap(&self) -> u32 {
-        let lowered = self
-            .journal
-            .iter()
-            .any(|recorded| matches!(recorded.event, Event::SettingsChanged { .. }));
-        if lowered { u32::MAX } else { 0 }
     }
 
     fn rule(&self, problem: &str) -> Broken {

@@ -11,28 +11,12 @@ use pointsman_model::run::{Completion, Failure, FailureClass, ModelFile, RunEnd,
 use pointsman_model::settings::Settings;
 use pointsman_model::source::{Lane, NewSource, Origin};
 use pointsman_model::{Actor, Digest, Millis};
-use pointsman_sim::{Scripted, World};
+use pointsman_sim::{Dice, Scripted, World};
 use std::collections::{BTreeMap, BTreeSet};
 
 const STEPS: u64 = 1_500;
 const SEEDS: u64 = 6;
 const NAMES: [&str; 3] = ["calm", "bold", "wild"];
-
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
-
-    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.roll(of.len() as u64) as usize]
-    }
-}
 
 /// What the journal says, watched entry by entry.
 #[derive(Default)]
@@ -250,7 +234,7 @@ fn tell(world: &mut World, watch: &mut Watch, command: Command, forced: bool) ->
 fn whatever_the_order_of_swaps_and_crashes_the_promises_hold() {
     let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in 0..SEEDS {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::of(seed, &[]);
         let mut world = World::default();
         let mut watch = Watch::default();
         let operator = || Actor::new("operator");

@@ -11,7 +11,7 @@ mod test;
 pub(crate) use author::{Author, author};
 pub(crate) use dry_run::{DryRun, Export, Verify, dry_run, export, verify};
 pub(crate) use fuzz::{Bench, Fuzz, bench, fuzz};
-pub(crate) use offline::Ceilings;
+pub(crate) use offline::{Ceilings, library};
 pub(crate) use test::case;
 
 use super::client::Client;

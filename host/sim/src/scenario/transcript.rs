@@ -123,7 +123,7 @@ fn detail(event: &Event) -> String {
             if let Some(by) = confirm_by {
                 let _ = write!(text, ", to be confirmed by {} s", seconds(*by));
             }
-            text + &handover(state)
+            text + handover(state).as_str()
         }
         Event::PolicyConfirmed { kinds, set, actor } => {
             let kinds: Vec<&str> = kinds.iter().map(|kind| kind.slug()).collect();
@@ -144,7 +144,7 @@ fn detail(event: &Event) -> String {
             if let Some(set) = set {
                 let _ = write!(text, ", set {set}");
             }
-            text + &cool_down(*tripped_until)
+            text + cool_down(*tripped_until).as_str()
         }
         Event::PolicyPinned {
             kind,

@@ -65,7 +65,7 @@ pub(super) fn file_of(path: &Path) -> Result<PathBuf, Exit> {
 }
 
 /// What an author compiled stays compiled until it changes, so that a check after a test is quick.
-fn library(is_script: bool) -> Library {
+pub(crate) fn library(is_script: bool) -> Library {
     if is_script {
         return Library::with_compiler(own_compiler());
     }
