@@ -6,7 +6,7 @@ mod inspect;
 mod offline;
 mod test;
 
-pub(crate) use author::{Author, author};
+pub(crate) use author::{Author, author, parse_kind};
 pub(crate) use offline::Ceilings;
 
 use super::client::Client;
