@@ -18,7 +18,6 @@ mod strings {
         ownership: Borrowing { duplicate_if_necessary: true },
         with: {
             "pointsman:policy/types": pointsman_policy::component::bindings::types,
-            "pointsman:policy/log": pointsman_policy::component::bindings::log,
             "pointsman:policy/source-selection-types":
                 pointsman_policy::component::bindings::selection::pointsman::policy::source_selection_types,
         },
@@ -66,14 +65,8 @@ fn main() {
 
         let titles: Vec<String> = (0..count).map(|id| format!("Source code, reading {id}")).collect();
         let twin_loads: Vec<_> = loads.iter().zip(&hosts).map(|(load, host)| twin_load(load, host)).collect();
-        let carrying = |title: bool, error: bool| -> Vec<twin::Candidate<'_>> {
-            let of = |(candidate, text): (&wit::Candidate, &String)| {
-                let title: &str = if title { text } else { "" };
-                let failed = error && candidate.attempts > 0;
-                twin_candidate(candidate, &hosts, title, if failed { ERROR } else { "" })
-            };
-            candidates.iter().zip(&titles).map(of).collect()
-        };
+        let no_titles = vec![String::new(); titles.len()];
+        let carrying = |titles, error| carrying(&candidates, &hosts, titles, error);
         let recent: Vec<&str> = context.recent_hosts.iter().map(|host| hosts[*host as usize]).collect();
         let twin_question = |candidates| twin::Context {
             frame: frame(&context, &wit_settings),
@@ -87,7 +80,7 @@ fn main() {
             candidates,
             left_out: context.left_out,
         };
-        let (hosts_alone, all) = (carrying(false, false), carrying(true, true));
+        let (hosts_alone, all) = (carrying(&no_titles, ""), carrying(&titles, ERROR));
         let ask_ours = || {
             let mut store = bare_store();
             let instance = ours.instantiate(&mut store).expect("it starts");
@@ -128,6 +121,15 @@ fn main() {
         let what = format!("fresh call, {count} candidates, of the call whose records carry host, title and error");
         promise(&what, ratio(&batches[0], &batches[2]), limit, "");
     }
+}
+
+/// The error stands with those that failed.
+fn carrying<'a>(candidates: &[wit::Candidate], hosts: &[&'a str], titles: &'a [String], error: &'a str) -> Vec<twin::Candidate<'a>> {
+    let of = |(candidate, title): (&wit::Candidate, &'a String)| {
+        let error = if candidate.attempts > 0 { error } else { "" };
+        twin_candidate(candidate, hosts, title, error)
+    };
+    candidates.iter().zip(titles).map(of).collect()
 }
 
 fn frame<'a>(context: &'a pointsman_model::context::SelectionContext, settings: &'a [types::SettingParam<'a>]) -> types::Frame<'a> {

@@ -23,7 +23,7 @@ use pointsman_model::context::Context;
 use pointsman_model::decision::{Advice, Answer, Verdict};
 use pointsman_model::policy::{Cost, FaultClass, PolicyKind};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Mutex, TryLockError};
 use std::time::Instant;
 use wasmtime::Store;
 
@@ -149,13 +149,6 @@ impl Program {
             Ok(()) => Ok(Answer { verdict, advice, cost }),
             Err(problem) => Err(Failure::new(FaultClass::InvalidOutput, problem).costing(cost)),
         }
-    }
-
-    /// How many calls the kept instance has answered; none where none is kept.
-    #[cfg(test)]
-    pub(crate) fn kept_calls(&self) -> Option<u32> {
-        let Kept(place) = self.kept.as_ref()?;
-        place.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|warm| warm.calls)
     }
 }
 
