@@ -86,6 +86,7 @@ impl Word for EngineKind {
         EngineKind::Rhai,
         EngineKind::BuiltIn,
         EngineKind::TrustedRhai,
+        EngineKind::WarmComponent,
     ];
     fn word(self) -> &'static str {
         self.slug()

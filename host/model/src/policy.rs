@@ -55,6 +55,8 @@ pub enum EngineKind {
     BuiltIn,
     /// A script in the host itself, because an operator vouches for it.
     TrustedRhai,
+    /// A component whose instances may be kept between live decisions, because an operator allows it.
+    WarmComponent,
 }
 
 impl EngineKind {
@@ -64,6 +66,7 @@ impl EngineKind {
             EngineKind::Rhai => "rhai",
             EngineKind::BuiltIn => "built-in",
             EngineKind::TrustedRhai => "trusted-rhai",
+            EngineKind::WarmComponent => "warm-component",
         }
     }
 }

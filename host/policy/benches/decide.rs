@@ -1,33 +1,21 @@
 //! What one decision costs, side by side in one run: a native function, the bare engine warm and fresh, the product's
-//! path; and a script in a bare interpreter over registered getters, natively as we run it, and in the sandbox. Batches are interleaved, so that a busy machine slows all of them alike; medians are told.
+//! path; and a script in a bare interpreter over registered getters, natively as we run it, and in the sandbox. Batches are
+//! interleaved, so that a busy machine slows all of them alike; medians are told.
+
+mod support;
 
 use pointsman_coordinator::Policies;
 use pointsman_model::context::*;
 use pointsman_model::decision::{SelectionVerdict, Verdict};
-use pointsman_model::policy::{PolicyDescription, PolicyLimits, Setting, Value};
-use pointsman_model::run::FailureCounts;
-use pointsman_model::settings::LaneMode;
-use pointsman_model::source::{Lane, Origin};
-use pointsman_policy::component::bindings::{log, retry, selection, types};
-use pointsman_policy::{Engines, Library, PolicySource, canned_context};
+use pointsman_model::policy::Value;
+use pointsman_model::source::Lane;
+use pointsman_policy::component::bindings::{log, retry, selection};
+use pointsman_policy::{Engines, Library, canned_context};
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
-use wasmtime::Store;
+use support::questions::*;
+use support::*;
 use wasmtime::component::{Component, HasSelf, Linker};
-
-const ROUNDS: usize = 61;
-const BATCH_US: f64 = 4_000.0;
-
-struct Bare;
-
-impl log::Host for Bare {
-    fn log(&mut self, _level: log::Level, message: String) -> wasmtime::Result<()> {
-        black_box(message);
-        Ok(())
-    }
-}
 
 fn main() {
     // The test runner asks with `--test`; there is nothing to test here.
@@ -39,20 +27,7 @@ fn main() {
         return;
     };
     let library = Library::new();
-    let install = |file: &str, bytes: Vec<u8>, trusted: bool| -> PolicyDescription {
-        let source = PolicySource {
-            file: file.to_string(),
-            bytes,
-            settings: Vec::new(),
-            trusted,
-        };
-        let checked = library
-            .check(source, PolicyLimits::default())
-            .unwrap_or_else(|problem| panic!("{problem}"));
-        let description = checked.description.clone();
-        library.install(checked);
-        description
-    };
+    let install = |file: &str, bytes: Vec<u8>, trusted: bool| install(&library, file, bytes, trusted);
     let rust = install("host_diverse.wasm", diverse.clone(), false);
     let sandboxed = install("source-selection.rhai", script("source-selection.rhai"), false);
     let trusted = install("source-selection.rhai", script("source-selection.rhai"), true);
@@ -66,13 +41,6 @@ fn main() {
     let engine = pointsman_policy::component::engine();
     let mut linker: Linker<Bare> = Linker::new(engine);
     log::add_to_linker::<Bare, HasSelf<Bare>>(&mut linker, |bare| bare).expect("the log links");
-    let store = || {
-        let mut store = Store::new(engine, Bare);
-        store.set_fuel(100_000_000).expect("fuel is on");
-        store.set_epoch_deadline(u64::MAX / 2);
-        store
-    };
-
     let component = Component::from_binary(engine, &diverse).expect("it compiles");
     let pre = selection::SourceSelectionPre::new(linker.instantiate_pre(&component).expect("it links")).expect("it has its exports");
     for count in [8, 64, 512] {
@@ -82,7 +50,7 @@ fn main() {
         let loads: Vec<_> = context.host_loads.iter().map(wit_load).collect();
         let candidates: Vec<_> = context.candidates.iter().map(wit_candidate).collect();
         let bare_context = || wit_selection(&context, &settings, &hosts, &loads, &candidates);
-        let mut warm_store = store();
+        let mut warm_store = bare_store();
         let warm = pre.instantiate(&mut warm_store).expect("it starts");
         let question = Context::Selection(context.clone());
         let mut engines = Engines::new(library.clone());
@@ -99,7 +67,7 @@ fn main() {
                 black_box(warm.call_decide(&mut warm_store, bare_context()).expect("it decides").is_ok());
             },
             &mut || {
-                let mut store = store();
+                let mut store = bare_store();
                 let instance = pre.instantiate(&mut store).expect("it starts");
                 black_box(instance.call_decide(&mut store, bare_context()).expect("it decides").is_ok());
             },
@@ -116,7 +84,17 @@ fn main() {
                 black_box(engines_again.ask(&sandboxed.policy, &question).expect("it decides"));
             },
         ]);
-        row(&format!("{count} candidates"), &batches);
+        let ratios = row(&format!("{count} candidates"), &batches);
+        if count == 64 {
+            promise("a fresh decision of 64 candidates, of bare fresh", ratios.product, 1.15, "");
+            promise("a sandboxed script at 64 candidates, of a trusted one", ratios.sandboxed, 3.0, "");
+        }
+        promise(
+            &format!("a trusted script at {count} candidates, of a bare one"),
+            ratios.trusted,
+            1.1,
+            "",
+        );
     }
 
     let rust = install("retry_backoff.wasm", backoff.clone(), false);
@@ -130,7 +108,7 @@ fn main() {
         unreachable!("a retry policy has a retry context")
     };
     let settings = wit_settings(&rust.settings);
-    let mut warm_store = store();
+    let mut warm_store = bare_store();
     let warm = pre.instantiate(&mut warm_store).expect("it starts");
     let mut engines = Engines::new(library.clone());
     let mut engines_again = Engines::new(library.clone());
@@ -148,7 +126,7 @@ fn main() {
             );
         },
         &mut || {
-            let mut store = store();
+            let mut store = bare_store();
             let instance = pre.instantiate(&mut store).expect("it starts");
             black_box(
                 instance
@@ -171,11 +149,16 @@ fn main() {
     row("retry", &batches);
 }
 
-fn row(name: &str, batches: &[Vec<f64>]) {
+struct Ratios {
+    product: f64,
+    trusted: f64,
+    sandboxed: f64,
+}
+
+fn row(name: &str, batches: &[Vec<f64>]) -> Ratios {
     let [native, warm, fresh, product, bare_script, trusted, sandboxed] = [0, 1, 2, 3, 4, 5, 6].map(|way| median(batches[way].clone()));
-    // Of neighbouring batches, so that what slows the machine for a while does not count.
-    let ratio = |a: usize, b: usize| median(batches[a].iter().zip(&batches[b]).map(|(a, b)| a / b).collect());
-    let (product_ratio, trusted_ratio, sandboxed_ratio) = (ratio(3, 2), ratio(5, 4), ratio(6, 5));
+    let [product_ratio, trusted_ratio, sandboxed_ratio] =
+        [(3, 2), (5, 4), (6, 5)].map(|(ours, other)| ratio(&batches[ours], &batches[other]));
     print!("{name:>16} {native:>8.2} {warm:>10.2} {fresh:>11.2} {product:>9.2} {product_ratio:>8.2} ");
     // There is no bare script for each kind.
     if bare_script > 0.1 {
@@ -184,6 +167,11 @@ fn row(name: &str, batches: &[Vec<f64>]) {
         print!("{:>10} {trusted:>9.1} {:>7} ", "-", "-");
     }
     println!("{sandboxed:>10.1} {sandboxed_ratio:>8.2}");
+    Ratios {
+        product: product_ratio,
+        trusted: trusted_ratio,
+        sandboxed: sandboxed_ratio,
+    }
 }
 
 /// The shipped selection script as a plain user of the interpreter would run it: the standard packages, a registered
@@ -272,89 +260,6 @@ impl BareScript {
     }
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
-}
-
-/// Microseconds per call, for each way and round.
-fn measure(ways: &mut [&mut dyn FnMut()]) -> Vec<Vec<f64>> {
-    let batches: Vec<usize> = ways
-        .iter_mut()
-        .map(|way| {
-            (0..20).for_each(|_| way());
-            let started = Instant::now();
-            (0..20).for_each(|_| way());
-            ((BATCH_US / (started.elapsed().as_secs_f64() * 1e6 / 20.0)) as usize).max(2)
-        })
-        .collect();
-    let mut times = vec![Vec::new(); ways.len()];
-    for _ in 0..ROUNDS {
-        for ((way, batch), times) in ways.iter_mut().zip(&batches).zip(&mut times) {
-            let started = Instant::now();
-            (0..*batch).for_each(|_| way());
-            times.push(started.elapsed().as_secs_f64() * 1e6 / *batch as f64);
-        }
-    }
-    times
-}
-
-fn plugin(name: &str) -> Option<Vec<u8>> {
-    std::fs::read(
-        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("../../plugins/dist")
-            .join(format!("{name}.wasm")),
-    )
-    .ok()
-}
-
-fn script(name: &str) -> Vec<u8> {
-    std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../policies").join(name))
-        .expect("shipped policies are in the repository")
-}
-
-fn selection_context(count: u32, settings: &[Setting]) -> SelectionContext {
-    SelectionContext {
-        frame: Frame {
-            now_ms: 1_700_000_000_000,
-            seed: 1,
-            settings: settings.to_vec(),
-            state: Vec::new(),
-        },
-        free: 1,
-        lane_mode: LaneMode::Hybrid,
-        curriculum_fallback: true,
-        lock: None,
-        same_host_cap: 1,
-        hosts: (0..16).map(|host| format!("host-{host:02}.example.org")).collect(),
-        campaigns: Vec::new(),
-        host_loads: (0..16)
-            .map(|host| HostLoad {
-                pending: host,
-                successes: host,
-                ..HostLoad::default()
-            })
-            .collect(),
-        recent_hosts: vec![1, 2, 3],
-        candidates: (0..count)
-            .map(|id| SourceCandidate {
-                id: u64::from(id) + 1,
-                lane: Lane::Queue,
-                origin: Origin::Api,
-                host: Some(id % 16),
-                campaign: None,
-                row: 0,
-                age_s: f64::from(count - id) * 7.0,
-                attempts: id % 3,
-                failures: FailureCounts::default(),
-                difficulty: f64::from(id % 10) / 10.0,
-                priority: 0,
-            })
-            .collect(),
-        left_out: 0,
-    }
-}
-
 /// The terms of host-diverse without its reasons: what the question costs where nothing is isolated.
 fn native(context: &SelectionContext) -> (Option<usize>, Vec<f64>) {
     let weight = |index: usize| match context.frame.settings[index].value {
@@ -391,125 +296,4 @@ fn native_retry(context: &RetryContext) -> u64 {
         Value::Flag(_) | Value::Text(_) => 1.0,
     };
     (base_s * 2f64.powi(context.failures.total() as i32 - 1) * 1_000.0) as u64
-}
-
-fn wit_settings(settings: &[Setting]) -> Vec<types::SettingParam<'_>> {
-    settings
-        .iter()
-        .map(|Setting { name, value }| types::SettingParam {
-            name,
-            value: match value {
-                Value::Flag(flag) => types::ValueParam::Flag(*flag),
-                Value::Number(number) => types::ValueParam::Number(*number),
-                Value::Text(text) => types::ValueParam::Text(text),
-            },
-        })
-        .collect()
-}
-
-use selection::pointsman::policy::source_selection_types as wit;
-
-fn wit_load(load: &HostLoad) -> wit::HostLoad {
-    let HostLoad {
-        running,
-        pending,
-        successes,
-        failures,
-        since_picked_s,
-    } = *load;
-    wit::HostLoad {
-        running,
-        pending,
-        successes,
-        failures,
-        since_picked_s,
-    }
-}
-
-fn wit_candidate(candidate: &SourceCandidate) -> wit::Candidate {
-    wit::Candidate {
-        id: candidate.id,
-        lane: types::Lane::Queue,
-        origin: types::Origin::Api,
-        host: candidate.host,
-        campaign: candidate.campaign,
-        row: candidate.row,
-        age_s: candidate.age_s,
-        attempts: candidate.attempts,
-        failures: no_failures(),
-        difficulty: candidate.difficulty,
-        priority: candidate.priority,
-    }
-}
-
-fn no_failures() -> types::FailureCounts {
-    types::FailureCounts {
-        infra: 0,
-        preempted: 0,
-        timeout: 0,
-        transient: 0,
-        deterministic: 0,
-        crash: 0,
-        policy: 0,
-    }
-}
-
-fn wit_selection<'a>(
-    context: &'a SelectionContext,
-    settings: &'a [types::SettingParam<'a>],
-    hosts: &'a [&'a str],
-    host_loads: &'a [wit::HostLoad],
-    candidates: &'a [wit::Candidate],
-) -> wit::Context<'a> {
-    wit::Context {
-        frame: types::Frame {
-            now_ms: context.frame.now_ms,
-            seed: context.frame.seed,
-            settings,
-            state: &[],
-        },
-        free: context.free,
-        lane_mode: wit::LaneMode::Hybrid,
-        curriculum_fallback: context.curriculum_fallback,
-        lock: context.lock,
-        same_host_cap: context.same_host_cap,
-        hosts,
-        campaigns: &[],
-        host_loads,
-        recent_hosts: &context.recent_hosts,
-        candidates,
-        left_out: context.left_out,
-    }
-}
-
-fn wit_retry<'a>(context: &'a RetryContext, settings: &'a [types::SettingParam<'a>]) -> retry::Context<'a> {
-    retry::Context {
-        frame: types::Frame {
-            now_ms: context.frame.now_ms,
-            seed: context.frame.seed,
-            settings,
-            state: &[],
-        },
-        source: context.source,
-        run: context.run,
-        title: &context.title,
-        lane: types::Lane::Queue,
-        origin: types::Origin::Api,
-        host: context.host.as_deref(),
-        attempt: context.attempt,
-        class: types::FailureClass::Transient,
-        failures: types::FailureCounts {
-            transient: 1,
-            ..no_failures()
-        },
-        budget: context.budget,
-        budget_left: context.budget_left,
-        exit_code: context.exit_code,
-        error: &context.error,
-        error_digest: context.error_digest,
-        same_error_before: context.same_error_before,
-        elapsed_ms: context.elapsed_ms,
-        host_successes: context.host_successes,
-        host_failures: context.host_failures,
-    }
 }

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
             cpu_ms() - before
         });
         println!(
-            "{name:>24} {:>8} {in_child:>10.1} {in_process:>10.1} {from_cache:>12.3}",
+            "{name:>24} {:>8} {in_child:>10.1} {in_process:>10.1} {from_cache:>12.3} {cpu:>8.3}",
             code.len() >> 10
         );
         println!(

@@ -16,11 +16,19 @@ const RHAI_VERSION: &str = "1.27.0";
 #[derive(Clone)]
 pub struct Engines {
     library: Library,
+    live: bool,
 }
 
 impl Engines {
+    /// Each component decides in a fresh instance, which is what tests, replays and shadows need.
     pub fn new(library: Library) -> Engines {
-        Engines { library }
+        Engines { library, live: false }
+    }
+
+    /// For the thread that decides live: versions that an operator allows it ([`Library::keep_warm`]) may answer from an
+    /// instance that has decided before.
+    pub fn live(library: Library) -> Engines {
+        Engines { library, live: true }
     }
 
     pub fn library(&self) -> &Library {
@@ -40,7 +48,14 @@ impl Policies for Engines {
             return Err(Failure::new(FaultClass::HostFault, detail).into_fault());
         }
         // A panic in an engine is our fault or the interpreter's; it must not end the host.
-        match catch_unwind(AssertUnwindSafe(|| version.program.decide(context))) {
+        let decide = || {
+            if self.live {
+                version.program.decide_live(context)
+            } else {
+                version.program.decide(context)
+            }
+        };
+        match catch_unwind(AssertUnwindSafe(decide)) {
             Ok(result) => result.map_err(Failure::into_fault),
             Err(_) => Err(Failure::new(FaultClass::HostFault, "the engine panicked while it ran this policy").into_fault()),
         }
@@ -60,6 +75,7 @@ impl Policies for Engines {
     fn fingerprint(&self, engine: EngineKind) -> String {
         match engine {
             EngineKind::Component => format!("wasmtime {WASMTIME_VERSION}"),
+            EngineKind::WarmComponent => format!("wasmtime {WASMTIME_VERSION}, instances kept"),
             EngineKind::Rhai => format!("rhai {RHAI_VERSION} in wasmtime {WASMTIME_VERSION}"),
             EngineKind::TrustedRhai => format!("rhai {RHAI_VERSION}"),
             EngineKind::BuiltIn => format!("pointsman {}", env!("CARGO_PKG_VERSION")),

@@ -11,9 +11,10 @@ use crate::{component, script, settings};
 use pointsman_model::ids::Digest;
 use pointsman_model::policy::*;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// All loaded versions, by digest. Cheap to clone; any thread may check or load while another asks.
@@ -21,10 +22,28 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub struct Library(Arc<Shelves>);
 
 struct Shelves {
-    versions: RwLock<HashMap<Digest, Arc<Version>>>,
+    versions: RwLock<HashMap<Digest, Arc<Version>, BuildHasherDefault<OfDigest>>>,
     cache: Option<Arc<CompiledCache>>,
     trusts_scripts: AtomicBool,
+    /// Kinds whose components may be kept warm, a bit each in the order of [`PolicyKind::ALL`].
+    warm_kinds: AtomicU8,
     compiler: Compiler,
+}
+
+/// A digest is a hash already: its first bytes are as good as any other, and each decision looks its version up.
+#[derive(Default)]
+struct OfDigest(u64);
+
+impl Hasher for OfDigest {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some((first, _)) = bytes.split_first_chunk() {
+            self.0 ^= u64::from_le_bytes(*first);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// A policy that is offered: a file as it was found, and the settings that differ from its defaults.
@@ -97,11 +116,20 @@ impl Library {
         self.0.trusts_scripts.store(trust, Ordering::Relaxed);
     }
 
+    /// Components of these kinds that are checked from now on may answer live decisions from an instance that has decided
+    /// before: a small decision is then many times cheaper, and a policy may remember what it should not. Versions that
+    /// were recorded run as they were activated.
+    pub fn keep_warm(&self, kinds: &[PolicyKind]) {
+        let bits = kinds.iter().fold(0, |bits, kind| bits | warm_bit(*kind));
+        self.0.warm_kinds.store(bits, Ordering::Relaxed);
+    }
+
     fn over(compiler: Compiler, cache: Option<Arc<CompiledCache>>) -> Library {
         Library(Arc::new(Shelves {
             versions: RwLock::default(),
             cache,
             trusts_scripts: AtomicBool::new(false),
+            warm_kinds: AtomicU8::new(0),
             compiler,
         }))
     }
@@ -158,6 +186,13 @@ impl Library {
         on_stage(Stage::SelfTest);
         let limits = within(ceilings, told.limits);
         program.settle(&told.name, limits);
+        let mut engine = engine;
+        if let Program::Component(component) = &mut program
+            && self.0.warm_kinds.load(Ordering::Relaxed) & warm_bit(told.kind) != 0
+        {
+            engine = EngineKind::WarmComponent;
+            component.allow_warm();
+        }
         let mut context = canned_context(told.kind);
         context.frame_mut().settings = settings.clone();
         guarded(|| program.decide(&context)).map_err(|failure| problem(failure, ProblemCode::SelfTestFailed, Stage::SelfTest, &file))?;
@@ -316,12 +351,16 @@ impl Library {
     ) -> Result<Program, PolicyProblem> {
         on_stage(Stage::Parse);
         match engine {
-            EngineKind::Component => {
+            EngineKind::Component | EngineKind::WarmComponent => {
                 let Shelves { cache, compiler, .. } = &*self.0;
-                component::load(file, code, digest, limits, cache.as_deref(), compiler, on_stage).map(Program::Component)
+                let mut program = component::load(file, code, digest, limits, cache.as_deref(), compiler, on_stage)?;
+                if engine == EngineKind::WarmComponent {
+                    program.allow_warm();
+                }
+                Ok(Program::Component(program))
             }
-            EngineKind::Rhai => script::load(file, code, false, limits, self.0.cache.as_deref()).map(Program::Script),
-            EngineKind::TrustedRhai => script::load(file, code, true, limits, None).map(Program::Script),
+            EngineKind::Rhai => script::load(file, code, false, limits, self.0.cache.as_deref(), &self.0.compiler).map(Program::Script),
+            EngineKind::TrustedRhai => script::load(file, code, true, limits, None, &self.0.compiler).map(Program::Script),
             EngineKind::BuiltIn => Err(PolicyProblem::new(
                 ProblemCode::UnknownFormat,
                 Stage::Fetch,
@@ -335,6 +374,15 @@ impl Library {
 impl Default for Library {
     fn default() -> Library {
         Library::new()
+    }
+}
+
+fn warm_bit(kind: PolicyKind) -> u8 {
+    match kind {
+        PolicyKind::SourceSelection => 1,
+        PolicyKind::Retry => 1 << 1,
+        PolicyKind::PromotionGate => 1 << 2,
+        PolicyKind::Curriculum => 1 << 3,
     }
 }
 

@@ -105,13 +105,17 @@ impl Program {
 
     /// Runs on the calling thread, within the version's limits. The answer has been checked for sizes and numbers.
     pub(crate) fn decide(&self, context: &Context) -> Result<Answer, Failure> {
-        let answer = match self {
+        match self {
             Program::Component(program) => program.decide(context),
             Program::Script(program) => program.decide(context),
-        }?;
-        match crate::answer::check(&answer.verdict, &answer.advice) {
-            Ok(()) => Ok(answer),
-            Err(problem) => Err(Failure::new(FaultClass::InvalidOutput, problem).costing(answer.cost)),
+        }
+    }
+
+    /// The same for a live decision: an instance that has decided before may be asked, where an operator allows it.
+    pub(crate) fn decide_live(&self, context: &Context) -> Result<Answer, Failure> {
+        match self {
+            Program::Component(program) => program.decide_live(context),
+            Program::Script(program) => program.decide(context),
         }
     }
 

@@ -52,7 +52,7 @@ fn contained(library: &Library, engine: EngineKind, attack: &Attack) -> Result<(
     let took = cpu_ms() - before;
     let within = match engine {
         EngineKind::TrustedRhai => CHECKED_NATIVELY_WITHIN_MS,
-        EngineKind::Rhai | EngineKind::Component | EngineKind::BuiltIn => CHECKED_WITHIN_MS,
+        EngineKind::Rhai | EngineKind::Component | EngineKind::WarmComponent | EngineKind::BuiltIn => CHECKED_WITHIN_MS,
     };
     if took > within {
         return Err(format!("checked in {took:.0} ms"));

@@ -42,7 +42,7 @@ mod outcome;
 mod text;
 
 pub use completion::{Completion, Entry, Place, completion};
-pub use meter::{Ended, Hooks, LOG_BYTES_MAX, LOG_CALLS_MAX};
+pub use meter::{Ended, Hooks, LOG_BYTES_MAX, LOG_CALLS_MAX, OPERATIONS_PER_LOOK};
 pub use outcome::{AskedLimits, Failure, Mistake, Objection, Outcome, Refusal, Told};
 
 use pointsman_model::context::Context;

@@ -7,10 +7,14 @@ use std::cell::Cell;
 pub const LOG_CALLS_MAX: u32 = 1_000;
 pub const LOG_BYTES_MAX: usize = 64 << 10;
 
+/// Operations between two looks: none takes more than a call's worth of the stack.
+pub const OPERATIONS_PER_LOOK: u64 = 8;
+
 /// What the machine adds: it may end a script between two operations, and takes what a script logs.
 #[derive(Clone, Copy, Debug)]
 pub struct Hooks {
-    /// Asked at each operation with their number. None where something below the interpreter watches, as wasmtime does.
+    /// Asked with the number of operations after each [`OPERATIONS_PER_LOOK`] of them. None where something below the
+    /// interpreter watches, as wasmtime does.
     pub look: Option<fn(u64) -> Option<Ended>>,
     pub log: fn(&str),
 }
@@ -56,6 +60,9 @@ impl Drop for Metered {
 pub(crate) fn on_progress(hooks: Hooks) -> impl Fn(u64) -> Option<Dynamic> + Send + Sync + 'static {
     move |operations| {
         OPERATIONS.set(operations);
+        if !operations.is_multiple_of(OPERATIONS_PER_LOOK) {
+            return None;
+        }
         hooks.look?(operations).map(Dynamic::from)
     }
 }

@@ -20,6 +20,7 @@ pub use watch::{Held, Misfit};
 use clap::{Args, Parser, Subcommand};
 use client::Client;
 use exit::Exit;
+use pointsman_model::policy::PolicyKind;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -139,6 +140,10 @@ pub struct UpOptions {
     /// You vouch for every script that is activated here: scripts run natively, outside the sandbox.
     #[arg(long, env = "POINTSMAN_TRUST_SCRIPTS")]
     pub trust_scripts: bool,
+    /// Kinds, by commas: components activated for them may answer live decisions from an instance that has decided before.
+    /// Many times cheaper for small decisions, but such a policy can remember what it should not.
+    #[arg(long, env = "POINTSMAN_WARM", value_name = "KINDS", value_delimiter = ',', value_parser = policy::parse_kind)]
+    pub warm: Vec<PolicyKind>,
     /// A small set of sources and quick settings: the whole loop in about two minutes.
     #[arg(long)]
     pub demo: bool,

@@ -21,7 +21,7 @@ use anyhow::Context as _;
 use pointsman_journal::{Journal, OpenOptions};
 use pointsman_model::command::Command;
 use pointsman_model::event::Event;
-use pointsman_model::policy::PolicyLimits;
+use pointsman_model::policy::{PolicyKind, PolicyLimits};
 use pointsman_model::protocol::{Phase, TrainerEvent};
 use pointsman_model::wants::Wants;
 use pointsman_policy::{Engines, Library};
@@ -53,6 +53,8 @@ pub struct HostOptions {
     pub trusted_keys: Option<PathBuf>,
     /// The operator vouches for every script: they run natively.
     pub trust_scripts: bool,
+    /// Kinds whose components may answer from an instance that has decided before.
+    pub warm: Vec<PolicyKind>,
     /// Program with the hidden subcommands `supervise` and `trainer`: this one, except in tests.
     pub exe: PathBuf,
     /// Variables that trainers get from the host's environment.
@@ -75,6 +77,7 @@ impl HostOptions {
             require_signatures: false,
             trusted_keys: None,
             trust_scripts: false,
+            warm: Vec::new(),
             exe: exe.into(),
             pass_env: Vec::new(),
             probes: true,
@@ -219,6 +222,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         require_signatures,
         trusted_keys,
         trust_scripts,
+        warm,
         exe,
         pass_env,
         probes,
@@ -240,6 +244,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         Library::with_compiler(compiler)
     });
     library.trust_scripts(trust_scripts);
+    library.keep_warm(&warm);
     let health = Arc::new(Health::default());
     let (events, _) = broadcast::channel(EVENTS_WAITING);
 
@@ -251,7 +256,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         reader,
         restored,
         view,
-        policies: Box::new(Engines::new(library.clone())),
+        policies: Box::new(Engines::live(library.clone())),
         hub: hub.clone(),
         on_wants: Box::new(move |wants: Wants| {
             if let Some(runner) = told.get() {

@@ -204,7 +204,7 @@ impl Known {
             fields
         };
         let text = |code: &[u8], version: &PolicyVersionRow| match version.description.policy.engine {
-            EngineKind::Component | EngineKind::BuiltIn => None,
+            EngineKind::Component | EngineKind::WarmComponent | EngineKind::BuiltIn => None,
             EngineKind::Rhai | EngineKind::TrustedRhai => String::from_utf8(code.to_vec()).ok(),
         };
         let unified = match (text(&code_a, a), text(&code_b, b)) {
@@ -232,7 +232,7 @@ impl Known {
 pub fn offer(reader: &Reader, version: &PolicyVersionRow) -> Result<Offer, VersionError> {
     let PolicyDescription { policy, settings, .. } = &version.description;
     let ending = match policy.engine {
-        EngineKind::Component => "wasm",
+        EngineKind::Component | EngineKind::WarmComponent => "wasm",
         EngineKind::Rhai | EngineKind::TrustedRhai | EngineKind::BuiltIn => "rhai",
     };
     Ok(Offer {

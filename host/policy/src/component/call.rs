@@ -1,7 +1,7 @@
 //! One call into a component: a fresh store, with every limit armed before the first instruction of the guest.
 
 use super::bindings::log;
-use super::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use super::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX, tick_again_within};
 use crate::clock::thread_cpu_time;
 use crate::limits::HOSTCALL_BYTES_MAX;
 use crate::log::{LogBudget, LogLevel};
@@ -94,9 +94,11 @@ fn on_tick(mut store: StoreContextMut<'_, Call>) -> wasmtime::Result<UpdateDeadl
     let now = thread_cpu_time();
     let call = store.data_mut();
     let start = *call.ticked_at.get_or_insert(now);
-    if now.saturating_sub(start) >= call.deadline {
+    let left = call.deadline.saturating_sub(now.saturating_sub(start));
+    if left.is_zero() {
         return Err(OutOfTime(call.deadline).into());
     }
+    tick_again_within(left);
     Ok(UpdateDeadline::Continue(1))
 }
 

@@ -77,7 +77,7 @@ impl CompileChild {
     }
 
     /// Blocks until the child has ended, or was ended.
-    pub(super) fn compile(&self, file: &str, code: &[u8]) -> Result<Vec<u8>, PolicyProblem> {
+    pub(crate) fn compile(&self, file: &str, code: &[u8]) -> Result<Vec<u8>, PolicyProblem> {
         let refuse = |code, message: String| PolicyProblem::new(code, Stage::Compile, file, message);
         let failed = |error: std::io::Error| {
             refuse(

@@ -1,4 +1,4 @@
-//! The calls of the contract, each in a fresh instance.
+//! The calls of the contract, each in a fresh instance. `warm` asks one that was kept.
 
 use super::bindings::types::{self, PolicyError};
 use super::bindings::{curriculum, gate, retry, selection};
@@ -7,6 +7,7 @@ use super::convert;
 use super::engine::{engine, ticking};
 use super::fault;
 use super::link::Linked;
+use super::warm::Kept;
 use crate::version::{AskedLimits, Failure, Objection, Told};
 use pointsman_model::context::Context;
 use pointsman_model::decision::{Advice, Answer, Verdict};
@@ -18,9 +19,11 @@ use wasmtime::component::Instance;
 
 /// A component that may be called from any number of threads at a time: a call shares nothing with another.
 pub(crate) struct Program {
-    linked: Linked,
-    policy: Arc<str>,
-    limits: PolicyLimits,
+    pub(super) linked: Linked,
+    pub(super) policy: Arc<str>,
+    pub(super) limits: PolicyLimits,
+    /// Only where an operator allows it.
+    pub(super) kept: Option<Kept>,
 }
 
 impl Program {
@@ -29,12 +32,18 @@ impl Program {
             linked,
             policy: "unnamed".into(),
             limits,
+            kept: None,
         }
     }
 
     pub(crate) fn settle(&mut self, name: &str, limits: PolicyLimits) {
         self.policy = name.into();
         self.limits = limits;
+    }
+
+    /// From now on, live decisions may be asked of an instance that has decided before.
+    pub(crate) fn allow_warm(&mut self) {
+        self.kept = Some(Kept::default());
     }
 
     pub(crate) fn kind(&self) -> PolicyKind {
@@ -88,9 +97,13 @@ impl Program {
             .collect())
     }
 
+    /// The answer has been checked for sizes and numbers.
     pub(crate) fn decide(&self, context: &Context) -> Result<Answer, Failure> {
         let ((verdict, advice), cost) = self.call(|store, instance| self.decide_in(store, instance, context))?;
-        Ok(Answer { verdict, advice, cost })
+        match crate::answer::check(&verdict, &advice) {
+            Ok(()) => Ok(Answer { verdict, advice, cost }),
+            Err(problem) => Err(Failure::new(FaultClass::InvalidOutput, problem).costing(cost)),
+        }
     }
 
     /// State of an older version as this one reads it, and what that took.

@@ -9,6 +9,7 @@
 //! | `link` | the one import, and the exports with their types |
 //! | `call` | a fresh store per call with every limit armed before the first instruction |
 //! | `decide` | the calls of the contract |
+//! | `warm` | the same decision by an instance that was kept, where an operator allows it |
 //! | `convert` | the model's words to the generated types and back |
 //! | `fault` | what an error of the engine means |
 
@@ -23,6 +24,7 @@ pub(crate) mod engine;
 pub(crate) mod fault;
 mod link;
 mod parse;
+mod warm;
 
 pub use cache::{COMPILED_BYTES_MAX, COMPILED_FILES_MAX};
 pub use child::{CompileChild, CompileLimits, compile_from_stdin};

@@ -1,5 +1,6 @@
 //! The interpreter's component (`plugins/rhai`): part of this program, compiled once per process, linked to the log alone.
 
+use crate::component::Compiler;
 use crate::component::cache::CompiledCache;
 use crate::component::call::{self, Call};
 use crate::component::engine::{interpreter_engine, ticking};
@@ -35,17 +36,17 @@ pub(super) enum Unavailable {
 }
 
 /// Compiled at the first use, which takes about a second, or loaded from the cache of whoever asks first.
-pub(super) fn interpreter(cache: Option<&CompiledCache>) -> Result<&'static Interpreter, &'static Unavailable> {
+pub(super) fn interpreter(cache: Option<&CompiledCache>, compiler: &Compiler) -> Result<&'static Interpreter, &'static Unavailable> {
     static INTERPRETER: OnceLock<Result<Interpreter, Unavailable>> = OnceLock::new();
-    INTERPRETER.get_or_init(|| make(cache)).as_ref()
+    INTERPRETER.get_or_init(|| make(cache, compiler)).as_ref()
 }
 
-fn make(cache: Option<&CompiledCache>) -> Result<Interpreter, Unavailable> {
+fn make(cache: Option<&CompiledCache>, compiler: &Compiler) -> Result<Interpreter, Unavailable> {
     if CODE.is_empty() {
         return Err(Unavailable::NotBuilt);
     }
     let broken = |error: wasmtime::Error| Unavailable::DoesNotStart(format!("{error:#}"));
-    let component = compiled(cache).map_err(broken)?;
+    let component = compiled(cache, compiler).map_err(broken)?;
     let interpreter = link(&component).map_err(broken)?;
     let found = sources(&component, &interpreter).map_err(broken)?;
     if found != SOURCES {
@@ -54,18 +55,30 @@ fn make(cache: Option<&CompiledCache>) -> Result<Interpreter, Unavailable> {
     Ok(interpreter)
 }
 
-/// In this process and not in a child: these bytes are our own.
-fn compiled(cache: Option<&CompiledCache>) -> wasmtime::Result<Component> {
+/// These bytes are our own and need no limits, but compiling two megabytes takes over a hundred of memory, which a child
+/// gives back. Where there is no child to be had, it is done here.
+fn compiled(cache: Option<&CompiledCache>, compiler: &Compiler) -> wasmtime::Result<Component> {
     let engine = interpreter_engine();
     let digest = Digest::of(CODE);
     if let Some(component) = cache.and_then(|cache| cache.load(engine, digest)) {
         return Ok(component);
     }
-    let compiled = engine.precompile_component(CODE)?;
+    let by_child = match compiler {
+        Compiler::InThisProcess => None,
+        Compiler::Child(child) => child
+            .compile("the interpreter of scripts", CODE)
+            .inspect_err(|problem| tracing::warn!(%problem, "the interpreter is compiled by the host itself"))
+            .ok(),
+    };
+    let compiled = match by_child {
+        Some(compiled) => compiled,
+        None => engine.precompile_component(CODE)?,
+    };
     if let Some(cache) = cache {
         cache.keep(engine, digest, &compiled);
     }
-    // SAFETY: the bytes were made a moment ago by this very engine.
+    // SAFETY: the bytes were made a moment ago by this very engine, or by a child process that we started for it and that
+    // nobody else could write for.
     unsafe { Component::deserialize(engine, &compiled) }
 }
 

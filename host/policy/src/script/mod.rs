@@ -10,6 +10,7 @@ mod interpreter;
 mod native;
 mod sandbox;
 
+use crate::component::Compiler;
 use crate::component::cache::CompiledCache;
 use crate::problem::{PolicyProblem, ProblemCode, Stage};
 use crate::version::{Failure, Objection, Told};
@@ -34,13 +35,14 @@ pub(crate) fn load(
     trusted: bool,
     limits: PolicyLimits,
     cache: Option<&CompiledCache>,
+    compiler: &Compiler,
 ) -> Result<Program, PolicyProblem> {
     if trusted {
         return native::load(code, limits)
             .map(Program::Native)
             .map_err(|refusal| problem(file, refusal));
     }
-    let interpreter = interpreter::interpreter(cache).map_err(|reason| {
+    let interpreter = interpreter::interpreter(cache, compiler).map_err(|reason| {
         PolicyProblem::new(ProblemCode::NoInterpreter, Stage::Compile, file, reason.to_string())
             .fix("run `make plugins` and build again, or vouch for the script: it then runs natively")
     })?;
@@ -86,12 +88,16 @@ impl Program {
         .map(|(objections, _)| objections)
     }
 
+    /// The answer has been checked for sizes and numbers.
     pub(crate) fn decide(&self, context: &Context) -> Result<Answer, Failure> {
         let ((verdict, advice), cost) = match self {
             Program::Sandboxed(program) => program.decide(context),
             Program::Native(program) => program.decide(context),
         }?;
-        Ok(Answer { verdict, advice, cost })
+        match crate::answer::check(&verdict, &advice) {
+            Ok(()) => Ok(Answer { verdict, advice, cost }),
+            Err(problem) => Err(Failure::new(FaultClass::InvalidOutput, problem).costing(cost)),
+        }
     }
 
     /// State of an older version as this one reads it, and what that took.

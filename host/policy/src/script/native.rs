@@ -12,7 +12,7 @@ use crate::version::{Failure, Objection, Told};
 use pointsman_model::context::Context;
 use pointsman_model::decision::{Advice, Verdict};
 use pointsman_model::policy::{Cost, PolicyLimits, Setting};
-use pointsman_script::{Ended, Hooks, Outcome, Refusal, Script};
+use pointsman_script::{Ended, Hooks, OPERATIONS_PER_LOOK, Outcome, Refusal, Script};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -60,26 +60,33 @@ impl Program {
 
     fn call<T>(&self, call: impl FnOnce(&Script) -> Outcome<T>) -> Result<(T, Cost), Failure> {
         let started = Instant::now();
-        let watched = watch(&self.policy, self.limits);
+        let watched = watch(&self.policy, self.limits, started);
         let outcome = call(&self.script);
         drop(watched);
         settled(outcome, self.limits, started)
     }
 }
 
-/// Operations between two looks at the stack: none takes more than a call's worth of it.
-const OPERATIONS_PER_STACK_LOOK: u64 = 8;
-/// Operations between two looks at the clock: a look costs as much as three of them.
-const OPERATIONS_PER_LOOK: u64 = 256;
-/// Operations between two looks at the memory, which cost more. At 64 KiB a value it is 16 MiB that may come between.
-const OPERATIONS_PER_MEMORY_LOOK: u64 = 1_024;
+/// Operations between two looks at the time. At 64 KiB a value it is 16 MiB that may come between.
+const OPERATIONS_PER_TIME_LOOK: u64 = 256;
+const _: () = assert!(OPERATIONS_PER_TIME_LOOK.is_multiple_of(OPERATIONS_PER_LOOK));
+/// Nothing but the stack is looked at before so much time has passed: nearly every decision is over by then, and none has
+/// taken much memory.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+/// The longest time between two looks at the memory from then on.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+/// What a script has made must also be given back once it has ended, and that is its time too: half a nanosecond a byte.
+const BYTES_FREED_PER_MICRO: u64 = 2_000;
 const PAGE_BYTES: u64 = 4_096;
 /// Native stack of one script. Calls and expressions may each be as deep as their limits allow, but together they would
 /// overflow a thread of 2 MiB, and that ends the process. What is left is for the host below and for a native call above.
 const STACK_BYTES_MAX: usize = 1 << 20;
 
 thread_local! {
+    /// By the CPU clock of this thread.
     static ENDS_AT: Cell<Duration> = const { Cell::new(Duration::MAX) };
+    /// By the clock on the wall, which is quick to read, and never behind the other.
+    static NEXT_LOOK: Cell<Option<Instant>> = const { Cell::new(None) };
     /// Address of the stack where the call began. It grows downwards on every machine we build for.
     static STACK_START: Cell<usize> = const { Cell::new(usize::MAX) };
     static MEMORY_MAX: Cell<u64> = const { Cell::new(u64::MAX) };
@@ -91,7 +98,8 @@ thread_local! {
 /// Held for the time of one call.
 struct Watched(());
 
-fn watch(policy: &Arc<str>, limits: PolicyLimits) -> Watched {
+fn watch(policy: &Arc<str>, limits: PolicyLimits, started: Instant) -> Watched {
+    NEXT_LOOK.set(Some(started + FIRST_LOOK));
     ENDS_AT.set(thread_cpu_time() + Duration::from_millis(u64::from(limits.deadline_ms)));
     STACK_START.set(stack_address());
     MEMORY_MAX.set(limits.memory_bytes);
@@ -108,27 +116,38 @@ impl Drop for Watched {
 }
 
 fn look(operations: u64) -> Option<Ended> {
-    if !operations.is_multiple_of(OPERATIONS_PER_STACK_LOOK) {
-        return None;
-    }
     if STACK_START.get().saturating_sub(stack_address()) > STACK_BYTES_MAX {
         return Some(Ended::Stack);
     }
-    if !operations.is_multiple_of(OPERATIONS_PER_LOOK) {
+    if !operations.is_multiple_of(OPERATIONS_PER_TIME_LOOK) {
         return None;
     }
-    if thread_cpu_time() >= ENDS_AT.get() {
+    let now = Instant::now();
+    if NEXT_LOOK.get().is_some_and(|next| now < next) {
+        return None;
+    }
+    look_closely(now)
+}
+
+#[cold]
+fn look_closely(now: Instant) -> Option<Ended> {
+    let resident = resident_bytes();
+    let grown = match (resident, RESIDENT.get()) {
+        (Some(resident), Some(first)) => resident.saturating_sub(first),
+        (resident, _) => {
+            RESIDENT.set(resident);
+            0
+        }
+    };
+    if grown > MEMORY_MAX.get().saturating_mul(2) {
+        return Some(Ended::Memory);
+    }
+    let to_free = Duration::from_micros(grown / BYTES_FREED_PER_MICRO);
+    let left = ENDS_AT.get().saturating_sub(thread_cpu_time()).saturating_sub(to_free);
+    if left.is_zero() {
         return Some(Ended::Deadline);
     }
-    if operations.is_multiple_of(OPERATIONS_PER_MEMORY_LOOK)
-        && let Some(resident) = resident_bytes()
-    {
-        match RESIDENT.get() {
-            None => RESIDENT.set(Some(resident)),
-            Some(first) if resident.saturating_sub(first) > MEMORY_MAX.get().saturating_mul(2) => return Some(Ended::Memory),
-            Some(_) => {}
-        }
-    }
+    NEXT_LOOK.set(Some(now + left.min(LOOK_AGAIN)));
     None
 }
 

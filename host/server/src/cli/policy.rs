@@ -8,7 +8,7 @@ mod inspect;
 mod offline;
 mod test;
 
-pub(crate) use author::{Author, author};
+pub(crate) use author::{Author, author, parse_kind};
 pub(crate) use dry_run::{DryRun, Export, Verify, dry_run, export, verify};
 pub(crate) use fuzz::{Bench, Fuzz, bench, fuzz};
 pub(crate) use offline::{Ceilings, library};

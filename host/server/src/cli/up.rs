@@ -51,6 +51,7 @@ pub(crate) fn up(options: UpOptions, json: bool) -> Result<ExitCode, Exit> {
         require_signatures: options.require_signatures,
         trusted_keys: options.trusted_keys.clone(),
         trust_scripts: options.trust_scripts,
+        warm: options.warm.clone(),
         pass_env: if options.demo {
             vec![demo::FAULTS_ENV.to_string()]
         } else {

@@ -54,8 +54,10 @@ impl Table {
             Ok(Err(error)) => (format!("MISS: {error:#}"), whole_ms, false),
             Err(_) => ("MISS: a panic reached the caller".to_string(), whole_ms, false),
         };
+        let resident_mib = super::rig::memory_bytes("VmRSS").unwrap_or(0) >> 20;
+        let peak_mib = super::rig::memory_bytes("VmHWM").unwrap_or(0) >> 20;
         eprintln!(
-            "[{:>5.1} s] {id:<4} {} {attack}: {observed}",
+            "[{:>5.1} s, {resident_mib} MiB, peak {peak_mib}] {id:<4} {} {attack}: {observed}",
             self.elapsed_s(),
             if ok { "ok  " } else { "MISS" }
         );

@@ -121,7 +121,7 @@ pub(crate) fn author(json: bool, command: Author) -> Result<ExitCode, Exit> {
     }
 }
 
-fn parse_kind(word: &str) -> Result<PolicyKind, String> {
+pub(crate) fn parse_kind(word: &str) -> Result<PolicyKind, String> {
     PolicyKind::parse(word).ok_or_else(|| format!("the kinds are {}", PolicyKind::ALL.map(PolicyKind::slug).join(", ")))
 }
 
