@@ -1,5 +1,6 @@
 /** The host's HTTP interface. Every call answers a value or a problem; nothing throws. */
 
+import { LineReader } from './lines';
 import type { Problem } from './wire';
 
 export type Result<T> = { ok: true; value: T } | { ok: false; problem: Problem };
@@ -8,12 +9,43 @@ export function read<T>(path: string, onHeaders?: (headers: Headers) => void): P
   return request<T>(path, { headers: { accept: 'application/json' } }, onHeaders);
 }
 
-export function write<T>(path: string, body: unknown): Promise<Result<T>> {
-  return request<T>(path, {
+export function write<T>(path: string, body: unknown, signal?: AbortSignal): Promise<Result<T>> {
+  return request<T>(path, posted(body, 'application/json', signal));
+}
+
+/**
+ * Asks for an answer that comes line by line, and hands over each line as it comes. Ended by `signal`, nothing more is handed
+ * over, and the problem's code is `aborted`.
+ */
+export async function writeForLines<T>(path: string, body: unknown, onLine: (line: T) => void, signal: AbortSignal): Promise<Result<null>> {
+  const lines = new LineReader(exact);
+  const tell = (values: unknown[]) => {
+    // The host's types are this page's types: both are made from one source.
+    if (!signal.aborted) values.forEach((value) => onLine(value as T));
+  };
+  try {
+    const response = await fetch(path, { ...posted(body, 'application/x-ndjson', signal), credentials: 'same-origin', cache: 'no-store' });
+    if (!response.ok || response.body === null) {
+      const text = await response.text();
+      return { ok: false, problem: problemOf(parsed(text), response.status, text) };
+    }
+    const reader = response.body.getReader();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) tell(lines.take(part.value));
+    tell(lines.end());
+    return { ok: true, value: null };
+  } catch (error) {
+    if (signal.aborted) return { ok: false, problem: ABORTED };
+    return { ok: false, problem: error instanceof SyntaxError ? CUT_OFF : UNREACHABLE };
+  }
+}
+
+function posted(body: unknown, accept: string, signal?: AbortSignal): RequestInit {
+  return {
     method: 'POST',
-    headers: { accept: 'application/json', 'content-type': 'application/json', 'idempotency-key': key() },
+    headers: { accept, 'content-type': 'application/json', 'idempotency-key': key() },
     body: JSON.stringify(body),
-  });
+    ...(signal === undefined ? {} : { signal }),
+  };
 }
 
 /** A file of the host as its bytes. */
@@ -53,6 +85,9 @@ const UNREACHABLE: Problem = {
   errors: [],
   fix: 'See whether it runs: pointsman up',
 };
+
+const ABORTED: Problem = { ...UNREACHABLE, title: 'It was ended', detail: 'Nobody waits for this answer any more.', code: 'aborted', fix: null };
+const CUT_OFF: Problem = { ...UNREACHABLE, title: 'The answer was cut off', detail: 'The host, or something between it and this page, ended the answer before its end.', code: 'cut-off', fix: 'Try again' };
 
 function parsed(text: string): unknown {
   if (text === '') return null;

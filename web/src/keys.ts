@@ -11,6 +11,9 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: 't', what: 'Theme: system, light, dark' },
   { keys: '?', what: 'This help' },
   { keys: 'Esc', what: 'Close what is open' },
+  { keys: 'Ctrl Enter', what: 'In the editor: dry run now (Cmd on a Mac)' },
+  { keys: 'Ctrl Space', what: 'In the editor: names that can stand here' },
+  { keys: 'Ctrl ]', what: 'In the editor: indent; Tab leaves it' },
 ];
 
 export type Actions = {
@@ -43,5 +46,5 @@ export function keyHandler(actions: Actions, now: () => number): (event: Keyboar
 const PLACES: Record<string, string> = { o: '#/', j: '#/jobs', d: '#/decisions', p: '#/policies' };
 
 function typing(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest('input, textarea, select, [contenteditable], dialog') !== null;
+  return target instanceof Element && target.closest('input, textarea, select, [contenteditable], [data-code-editor], dialog') !== null;
 }

@@ -11,6 +11,8 @@ const routes: [string, Route][] = [
   ['#/decisions/7', { page: 'decision', id: 7 }],
   ['#/policies', { page: 'policies' }],
   ['#/policies/source-selection', { page: 'policy', kind: 'source-selection' }],
+  ['#/policies/retry/edit', { page: 'editor', kind: 'retry', from: '' }],
+  ['#/policies/retry/edit?from=0123abcd', { page: 'editor', kind: 'retry', from: '0123abcd' }],
   ['#/policies/versions/0123abcd', { page: 'version', digest: '0123abcd' }],
   ['#/policies/diff?a=0123abcd&b=4567cdef', { page: 'diff', a: '0123abcd', b: '4567cdef' }],
 ];
@@ -20,7 +22,7 @@ test.each(routes)('%s there and back', (address, route) => {
   expect(href(route)).toBe(address);
 });
 
-test.each(['#/jobs/x', '#/jobs/1/2', '#/nothing', '#/jobs/-1', '#/decisions/1e3', '#/policies/versions', '#/policies/versions/xyz', '#/policies/retry/1', '#/policies/diff?a=0123abcd'])('%s is missing', (address) => {
+test.each(['#/jobs/x', '#/jobs/1/2', '#/nothing', '#/jobs/-1', '#/decisions/1e3', '#/policies/versions', '#/policies/versions/xyz', '#/policies/retry/1', '#/policies/retry/edit?from=x', '#/policies/retry/edit/1', '#/policies/diff?a=0123abcd'])('%s is missing', (address) => {
   expect(parseRoute(address).page).toBe('missing');
 });
 

@@ -8,6 +8,7 @@ export type Route =
   | { page: 'decision'; id: number }
   | { page: 'policies' }
   | { page: 'policy'; kind: string }
+  | { page: 'editor'; kind: string; from: string }
   | { page: 'version'; digest: string }
   | { page: 'diff'; a: string; b: string }
   | { page: 'missing'; path: string };
@@ -32,14 +33,19 @@ function parsePolicies([first, second, ...more]: string[], params: URLSearchPara
   if (more.length > 0) return null;
   if (first === undefined) return { page: 'policies' };
   if (first === 'versions') return second !== undefined && DIGEST.test(second) ? { page: 'version', digest: second } : null;
+  if (second === 'edit' && KIND.test(first)) {
+    const from = params.get('from') ?? '';
+    return from === '' || DIGEST.test(from) ? { page: 'editor', kind: first, from } : null;
+  }
   if (second !== undefined) return null;
   if (first === 'diff') {
     const [a, b] = [params.get('a') ?? '', params.get('b') ?? ''];
     return DIGEST.test(a) && DIGEST.test(b) ? { page: 'diff', a, b } : null;
   }
-  return /^[a-z-]{1,40}$/.test(first) ? { page: 'policy', kind: first } : null;
+  return KIND.test(first) ? { page: 'policy', kind: first } : null;
 }
 
+const KIND = /^[a-z-]{1,40}$/;
 /** A digest of a version, or enough of its beginning. */
 const DIGEST = /^[0-9a-f]{6,64}$/;
 
@@ -59,6 +65,8 @@ export function href(route: Route): string {
       return '#/policies';
     case 'policy':
       return `#/policies/${route.kind}`;
+    case 'editor':
+      return `#/policies/${route.kind}/edit` + query({ from: route.from });
     case 'version':
       return `#/policies/versions/${route.digest}`;
     case 'diff':

@@ -58,7 +58,7 @@ const handedOver = new Map<string, Upload | Kept>();
 
 export type Terms = { reason: string; confirm_within_ms?: number; shadow_for?: number; force?: boolean };
 /** `over` is told about when the swap has ended; the answer comes as soon as it was taken on. */
-export type Taken = { ok: true; over: Promise<boolean> } | { ok: false; problem: Problem };
+export type Taken = { ok: true; swap: number | null; over: Promise<boolean> } | { ok: false; problem: Problem };
 
 export async function activateUploads(uploads: (Upload | Kept)[], terms: Terms): Promise<Taken> {
   return taken(await write<Done>('/api/v1/policies/activate', { policies: uploads, ...terms, background: true }));
@@ -128,6 +128,12 @@ export async function activateSettings(version: { digest: string; name: string; 
   return activateUploads([{ stored: version.digest, settings }], answer);
 }
 
+/** A script as it was typed, once somebody has said why. None where they thought better of it. */
+export async function activateScript(upload: Upload, name: string, tripped: boolean): Promise<Taken | null> {
+  const answer = await askTerms(`Activate ${name}?`, 'It goes through all stages first; what serves now goes on until then, and can be rolled back to.', 'Activate', tripped);
+  return answer === null ? null : activateUploads([upload], answer);
+}
+
 export function codePath(digest: string): string {
   return `/api/v1/policies/versions/${encodeURIComponent(digest)}/code`;
 }
@@ -160,8 +166,8 @@ async function askTerms(title: string, text: string, confirm: string, tripped: b
 function taken(result: Result<Done>): Taken {
   if (!result.ok) return result;
   const { swap } = result.value;
-  if (swap === null || swap === undefined) return { ok: true, over: Promise.resolve(true) };
-  return { ok: true, over: swapOver(swap).then(told) };
+  if (swap === null || swap === undefined) return { ok: true, swap: null, over: Promise.resolve(true) };
+  return { ok: true, swap, over: swapOver(swap).then(told) };
 }
 
 async function ended(result: Taken): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** Data for tests, made by the state it is in. */
 
-import type { Activation, CandidateCard, Dashboard, DecisionRow, JobRow, ModelCard, PolicyCard, PolicySetting, ShadowCard, Swap, SwapPart, SwapStage, VersionRow } from '../wire';
+import type { Activation, CandidateCard, Dashboard, DecisionRow, Divergence, JobRow, ModelCard, PolicyCard, PolicySetting, ReplayReport, ShadowCard, Swap, SwapPart, SwapStage, VersionRow } from '../wire';
 
 const AT = 1_800_000_000_000;
 
@@ -125,7 +125,7 @@ export const stageFactory = {
   running: (slug: string, change: Partial<SwapStage> = {}): SwapStage => stageFactory.waiting(slug, { status: 'running', ...change }),
 };
 
-const part = (change: Partial<SwapPart>): SwapPart => ({ file: 'retry.rhai', kind: null, policy: null, digest: null, generation: null, stages: [], replay: null, signed_by: null, ...change });
+const part = (change: Partial<SwapPart>): SwapPart => ({ file: 'retry.rhai', kind: null, policy: null, digest: null, generation: null, stages: [], replay: null, replay_timing: null, signed_by: null, ...change });
 
 export const swapFactory = {
   running: (id: number, parts: Partial<SwapPart>[] = [{}]): Swap => ({
@@ -167,6 +167,51 @@ export const shadowFactory = {
     classes: [],
     disagreements: [],
   }),
+};
+
+export const divergenceFactory = {
+  of: (decision: number, slug: string): Divergence => ({ decision, at: AT, class: slug, class_label: slug.replaceAll('_', ' '), before: 'as it was', after: 'as it would be', before_reasons: [], after_reasons: [] }),
+};
+
+export const replayFactory = {
+  same: (replayed: number): ReplayReport => ({
+    kind: 'retry',
+    policy: 'backoff@1.1.0',
+    digest: '12'.repeat(32),
+    first_decision: replayed === 0 ? null : 1,
+    last_decision: replayed === 0 ? null : replayed,
+    from: replayed === 0 ? null : AT,
+    until: replayed === 0 ? null : AT + replayed,
+    looked_at: replayed,
+    replayed,
+    not_replayable: [],
+    same: replayed,
+    changed: 0,
+    changed_share: 0,
+    keeps_state: false,
+    classes: [],
+    new_errors: 0,
+    errors_gone: 0,
+    before: { fuel_p50: null, fuel_p99: null },
+    after: { fuel_p50: null, fuel_p99: null },
+    first_divergence: null,
+    groups: [],
+    groups_left_out: 0,
+    cases: [],
+    cases_left_out: 0,
+    budgets: { last: 200, changed_share_max: null, new_errors_max: 0, fuel_factor_max: null, forbidden: [] },
+    broken: [],
+  }),
+  changed: (replayed: number, classes: [slug: string, count: number][]): ReplayReport => {
+    const changed = classes.filter(([slug]) => slug !== 'reason_only').reduce((sum, [, count]) => sum + count, 0);
+    return {
+      ...replayFactory.same(replayed),
+      same: replayed - classes.reduce((sum, [, count]) => sum + count, 0),
+      changed,
+      changed_share: changed / replayed,
+      classes: classes.map(([slug, count]) => ({ slug, label: slug.replaceAll('_', ' '), count })),
+    };
+  },
 };
 
 export const activationFactory = {
