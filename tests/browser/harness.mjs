@@ -103,7 +103,8 @@ export async function expectContrast(page) {
     const over = ([r, g, b, a], [r2, g2, b2]) => [r * a + r2 * (1 - a), g * a + g2 * (1 - a), b * a + b2 * (1 - a), 1];
     const behind = (element) => {
       const layers = [];
-      for (let at = element; at; at = at.parentElement) layers.push(rgba(getComputedStyle(at).backgroundColor));
+      // Out of a shadow root it goes on with what holds it.
+      for (let at = element; at; at = at.parentElement ?? at.getRootNode().host) layers.push(rgba(getComputedStyle(at).backgroundColor));
       return layers.reduceRight((below, layer) => over(layer, below), [255, 255, 255, 1]);
     };
     const luminance = ([r, g, b]) => {
@@ -111,7 +112,8 @@ export async function expectContrast(page) {
       return 0.2126 * x + 0.7152 * y + 0.0722 * z;
     };
     const found = [];
-    for (const element of document.querySelectorAll('body *')) {
+    const all = (root) => [...root.querySelectorAll('*')].flatMap((element) => [element, ...(element.shadowRoot ? all(element.shadowRoot) : [])]);
+    for (const element of all(document.body)) {
       const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim() !== '');
       if (!text || element.closest('.visually-hidden, :disabled, datalist, noscript') || !element.checkVisibility()) continue;
       const style = getComputedStyle(element);

@@ -1,5 +1,6 @@
 /** The page alone, against the mock host of web/dev: what a real host does not do on demand. Needs web/dist. */
 
+import { readFileSync } from 'node:fs';
 import { Checks, expect, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until } from './harness.mjs';
 import { startMock } from '../../web/dev/mock.mjs';
 
@@ -234,7 +235,7 @@ await checks.check('a file is checked only, and says where it is wrong', async (
   const before = mock.story.desk.nextSwap;
   await offer.getByRole('button', { name: 'Check only' }).click();
   const refused = await offer.locator('[data-check=refused]').innerText();
-  for (const part of ['retry.rhai:12:9', 'PM2104', 'To fix it']) expect(refused.includes(part), `no "${part}" in: ${refused}`);
+  for (const part of ['retry.rhai:2:13', 'PM2104', 'To fix it']) expect(refused.includes(part), `no "${part}" in: ${refused}`);
   await offer.locator('input[type=file]').setInputFiles(scriptFile('2.9.0'));
   await offer.getByRole('button', { name: 'Check only' }).click();
   await offer.locator('[data-check=ok]', { hasText: 'backoff@2.9.0' }).waitFor();
@@ -270,7 +271,7 @@ await checks.check('a swap that fails says where and how to fix it, and what ser
   await offer.getByRole('button', { name: 'Activate', exact: true }).click();
   await page.locator('[role=status]', { hasText: 'was refused' }).first().waitFor();
   const problem = await page.locator('[data-swap]').first().locator('[data-swap-problem]').innerText();
-  for (const part of ['retry.rhai:12:9', 'PM2104', 'To fix it', 'goes on serving']) expect(problem.includes(part), `no "${part}" in: ${problem}`);
+  for (const part of ['retry.rhai:2:13', 'PM2104', 'To fix it', 'goes on serving']) expect(problem.includes(part), `no "${part}" in: ${problem}`);
   expect((await offer.locator('input[name=offer-reason]').inputValue()) === 'browser test', 'what was typed is gone');
   expect(mock.story.policies.find((one) => one.kind === KIND).generation === generation, 'something was activated');
 });
@@ -339,6 +340,204 @@ await checks.check('canary, shadow and quarantine: promoted, stopped, released',
   await until(page, () => document.querySelector('[data-breaker]') && document.querySelector('[data-quarantined]') === null, null, 'the input to be released');
   await page.locator('[data-tripped]').getByText(/out of service for/).waitFor();
 });
+
+// The editor, in a scene of its own.
+const desk = await startMock({ port: 0, tickMs: 100 });
+const writer = await openPage(browser, desk.url, { allow: [/ERR_ABORTED/] });
+writer.page.on('dialog', (dialog) => dialog.accept());
+const script = writer.page.locator('[data-code-editor] .cm-content');
+const shownText = () => writer.page.evaluate(() => document.querySelector('[data-code-editor]').shadowRoot.querySelector('.cm-content').innerText);
+const checkIs = (what) => writer.page.waitForSelector(`[data-editor-page][data-check=${what}]`);
+const resultOf = (wanted) => until(writer.page, (wanted) => { const result = document.querySelector('[data-dry-run][data-running=false][data-old=false] [data-dry-run-result]'); return result && (wanted === 'same') === (result.dataset.changed === '0') && { ...result.dataset }; }, wanted, `a dry run that is ${wanted}`);
+/** Types at the end of the line that holds `after`. */
+const typeAfter = async (after, text) => {
+  await script.locator('.cm-line', { hasText: after }).first().click();
+  await writer.page.keyboard.press('End');
+  await writer.page.keyboard.type(text);
+};
+
+await checks.check('the editor opens the script that serves, checks it and asks recorded decisions', async () => {
+  await writer.page.goto(`${desk.url}/#/policies/${KIND}`);
+  await writer.page.getByRole('link', { name: 'Edit the script' }).click();
+  await writer.page.waitForSelector('[data-code-editor][data-ready=true]');
+  expect((await shownText()).includes('fn decide(ctx)'), 'the script is not there');
+  await checkIs('ok');
+  const result = await resultOf('same');
+  expect(Number(result.replayed) > 0, 'nothing was replayed');
+  const styled = await script.locator('.cm-line', { hasText: 'fn decide' }).locator('span').first().evaluate((word) => getComputedStyle(word).fontWeight);
+  expect(Number(styled) >= 600, `a keyword has weight ${styled}: the styles are missing`);
+  expect((await writer.page.locator('[data-settings] input').count()) === 3, 'the settings of describe() are not a form');
+});
+
+await checks.check('a mistake is marked where it is, told with its cure, and stops the dry run', async () => {
+  await typeAfter('let wait', ' let x = ctx.backof_ms;');
+  await checkIs('refused');
+  const told = await writer.page.locator('[data-diagnostics]').innerText();
+  for (const part of ['line 19, column', 'backof_ms', 'PM2104', 'To fix it']) expect(told.includes(part), `no "${part}" in: ${told}`);
+  expect((await writer.page.locator('[data-code-editor] .cm-problem').innerText()) === 'backof_ms', 'the word is not underlined');
+  await writer.page.locator('[data-code-editor] .cm-problem-mark').waitFor();
+  expect(await writer.page.getByRole('button', { name: 'Activate', exact: true }).isDisabled(), 'what does not fit can be activated');
+  await writer.page.waitForSelector('[data-dry-run][data-old=true]');
+  await writer.page.locator('[data-diagnostics] .place').click();
+  await screenshot(writer.page, 'mock-editor-refused-desktop-light');
+});
+
+await checks.check('names are offered as one types', async () => {
+  await writer.page.keyboard.press('ControlOrMeta+z');
+  await checkIs('ok');
+  await typeAfter('let wait', ' let y = ctx.bud');
+  const offered = writer.page.locator('[data-code-editor] .cm-tooltip-autocomplete');
+  await offered.waitFor();
+  await screenshot(writer.page, 'mock-editor-offers-desktop-light');
+  await writer.page.keyboard.press('Enter');
+  await until(writer.page, () => document.querySelector('[data-code-editor]').shadowRoot.querySelector('.cm-content').innerText.includes('ctx.budget'), null, 'the name to be taken');
+  await writer.page.keyboard.type(';');
+});
+
+await checks.check('a valid edit is dry-run by itself: classes, groups, the first divergence, cases side by side', async () => {
+  const result = await resultOf('changed');
+  expect(Number(result.changed) > 0, 'nothing changed');
+  await writer.page.locator('[data-first-divergence]').getByText('no forecast').waitFor();
+  await writer.page.waitForSelector('[data-groups=host]');
+  await writer.page.waitForSelector('[data-cost]');
+  await writer.page.locator('[data-class-chip=retries_later]').click();
+  const classes = await writer.page.$$eval('.cases [data-case]', (cases) => [...new Set(cases.map((one) => one.dataset.class))]);
+  expect(classes.join() === 'retries_later', `cases of ${classes}`);
+  const link = await writer.page.locator('.cases [data-case] a').first().getAttribute('href');
+  expect(/^#\/decisions\/[0-9]+$/.test(link), `a case leads to ${link}`);
+});
+
+await checks.check('a newer edit ends the older dry run, and one can be cancelled', async () => {
+  desk.story.desk.stepMs = 2_000;
+  const before = desk.ended();
+  await typeAfter('let wait', ' // a');
+  await writer.page.waitForSelector('[data-dry-run][data-running=true] [role=progressbar]');
+  await writer.page.keyboard.type('b');
+  await writer.page.waitForSelector('[data-dry-run][data-running=false]');
+  desk.story.desk.stepMs = 20;
+  const began = Date.now();
+  while (desk.ended() === before) expect(Date.now() - began < 20_000, 'the host went on with what nobody waits for') || (await new Promise((resolve) => setTimeout(resolve, 50)));
+  await resultOf('changed');
+  desk.story.desk.stepMs = 2_000;
+  await script.focus();
+  await writer.page.keyboard.press('ControlOrMeta+Enter');
+  await writer.page.locator('[data-dry-run][data-running=true]').getByRole('button', { name: 'Cancel' }).click();
+  await writer.page.locator('[data-dry-run]').getByText('Cancelled').waitFor();
+  desk.story.desk.stepMs = 20;
+  await script.focus();
+  await writer.page.keyboard.press('ControlOrMeta+Enter');
+  await writer.page.waitForSelector('[data-dry-run][data-running=true]');
+  await resultOf('changed');
+});
+
+await checks.check('broken budgets are said in red, and a costly text shows its cost', async () => {
+  await typeAfter('let wait', ' slow_down; throw "x";');
+  const broken = writer.page.locator('[data-broken]');
+  await broken.getByText('new errors where').waitFor();
+  await writer.page.locator('[data-cost] .worse').first().waitFor();
+  await screenshot(writer.page, 'mock-editor-broken-desktop-light');
+  await writer.page.keyboard.press('ControlOrMeta+z');
+  await until(writer.page, () => document.querySelector('[data-broken]') === null, null, 'the budgets to be whole again');
+});
+
+await checks.check('what is typed survives a reload, and is not lost to another text without a word', async () => {
+  const before = await shownText();
+  await writer.page.waitForSelector('[data-editor-page][data-dirty=true]');
+  await writer.page.reload();
+  await writer.page.waitForSelector('[data-code-editor][data-ready=true]');
+  expect((await shownText()) === before, 'the text is another one after the reload');
+  await writer.page.getByRole('button', { name: 'First draft' }).click();
+  await writer.page.locator('[data-unsaved]').getByRole('button', { name: 'Go on with it' }).click();
+  expect((await shownText()) === before, 'the text was lost');
+  await until(writer.page, () => document.querySelector('[data-unsaved]') === null, null, 'the question to go');
+});
+
+await checks.check('a setting of the text is sent with it', async () => {
+  await writer.page.locator('input[name=setting-base_s]').fill('0');
+  await writer.page.locator('[data-settings] [role=alert]', { hasText: 'At least 0.1' }).waitFor();
+  const asked = writer.page.waitForRequest((request) => request.url().endsWith('/policies/check') && request.postDataJSON().settings?.base_s === 4);
+  await writer.page.locator('input[name=setting-base_s]').fill('4');
+  await asked;
+  await checkIs('ok');
+});
+
+await checks.check('activated with a reason, through its stages, and rolled back', async () => {
+  const generation = desk.story.policies.find((one) => one.kind === KIND).generation;
+  await writer.page.getByRole('button', { name: 'Activate', exact: true }).click();
+  await answerDialog(writer.page, 'waits longer', 'Activate');
+  await writer.page.waitForSelector('[data-editor-swap=running] [data-stage-slug][data-stage-status=running]');
+  await writer.page.waitForSelector('[data-editor-swap=active]');
+  await until(writer.page, () => document.querySelector('[data-editor-page]').dataset.dirty === 'false', null, 'nothing to be unsaved');
+  expect(desk.story.policies.find((one) => one.kind === KIND).generation === generation + 1, 'it did not become active');
+  expect(/edit\?from=[0-9a-f]+$/.test(writer.page.url()), `the address is ${writer.page.url()}`);
+  await writer.page.getByRole('button', { name: /^Roll back/ }).click();
+  await answerDialog(writer.page, 'on second thought', 'Roll back');
+  const began = Date.now();
+  while (desk.story.policies.find((one) => one.kind === KIND).generation !== generation + 2) expect(Date.now() - began < 20_000, 'it was not rolled back') || (await new Promise((resolve) => setTimeout(resolve, 50)));
+  await writer.page.waitForSelector('[data-editor-page][data-check=ok]');
+});
+
+await checks.check('a file that is brought in can be edited, and a kind without a script begins with a first draft', async () => {
+  await writer.page.goto(`${desk.url}/#/policies`);
+  await writer.page.locator('[data-offer] input[type=file]').setInputFiles(scriptFile('7.0.0', 'fn decide(ctx) { #{ verdict: "give_up" } }'));
+  await writer.page.locator('[data-offer]').getByRole('button', { name: 'Dry run' }).click();
+  await writer.page.waitForSelector('[data-offer] [data-dry-run-result]');
+  await writer.page.locator('[data-offer]').getByRole('button', { name: 'Edit' }).click();
+  await writer.page.waitForSelector('[data-code-editor][data-ready=true]');
+  expect((await shownText()).includes('7.0.0'), 'the file is not in the editor');
+  await writer.page.goto(`${desk.url}/#/policies/source-selection/edit`);
+  await until(writer.page, () => document.querySelector('[data-editor-page=source-selection] [data-code-editor]')?.dataset.ready || document.querySelector('[data-editor-page=source-selection]') && document.querySelector('[data-code-editor][data-ready=true]'), null, 'the other editor');
+  expect((await shownText()).includes('name: "my-source-selection"'), 'there is no first draft');
+  await checkIs('ok');
+});
+
+await checks.check('the keys of the editor stay in it, and no other shortcut takes what is typed', async () => {
+  await script.click();
+  await writer.page.keyboard.press('ControlOrMeta+Home');
+  await writer.page.keyboard.type('// go? t/');
+  expect(writer.page.url().includes('source-selection/edit'), `typing led to ${writer.page.url()}`);
+  expect((await writer.page.locator('dialog[open]').count()) === 0, 'typing opened a dialog');
+  await expectNames(writer.page);
+});
+
+await checks.check('a decision is verified, taken along as a case, and asked what would flip it', async () => {
+  const scoredRow = desk.story.decisions.find((one) => one.kind === 'source-selection' && one.link === 'active');
+  await writer.page.goto(`${desk.url}/#/decisions/${scoredRow.id}`);
+  const proof = writer.page.locator('[data-proof]');
+  await proof.getByRole('button', { name: 'Verify' }).click();
+  await writer.page.waitForSelector('[data-verified=identical]');
+  await proof.getByRole('button', { name: 'What would flip it' }).click();
+  await proof.getByText('candidates[1].age_s').waitFor();
+  await proof.getByText('the questions ran out').waitFor();
+  await proof.getByRole('button', { name: 'Make a test case' }).click();
+  const downloaded = writer.page.waitForEvent('download');
+  await proof.getByRole('button', { name: /^Download/ }).click();
+  const file = await downloaded;
+  expect(file.suggestedFilename() === `decision-${scoredRow.id}.json`, `the file is ${file.suggestedFilename()}`);
+  const [made] = JSON.parse(readFileSync(await file.path(), 'utf8'));
+  expect(made.name.startsWith(`decision ${scoredRow.id}`) && made.expect.reasons.length > 0, 'the file holds no case');
+  const fallback = desk.story.decisions.find((one) => one.link === 'built_in');
+  await writer.page.goto(`${desk.url}/#/decisions/${fallback.id}`);
+  await proof.getByRole('button', { name: 'What would flip it' }).click();
+  await proof.getByText('Nothing can be told').waitFor();
+});
+
+await checks.check('a version is dry-run and its kind verified, and its cost is told by size', async () => {
+  const version = desk.story.desk.versions.find((one) => one.kind === 'source-selection' && one.name === 'fair-share');
+  await writer.page.goto(`${desk.url}/#/policies/versions/${version.digest}`);
+  await writer.page.locator('[data-dry-run]').getByRole('button', { name: 'Dry run' }).click();
+  await writer.page.waitForSelector('[data-dry-run-result]');
+  await writer.page.locator('[data-verify]').getByRole('button', { name: 'Verify' }).click();
+  await writer.page.waitForSelector('[data-verify] [data-verified]');
+  await writer.page.locator('[data-cost-by-size]').getByRole('button', { name: /latest/ }).click();
+  await writer.page.waitForSelector('[data-cost-by-size] tbody tr');
+});
+
+await checks.check('the editor and the proofs: no console error, no failed request, no other origin', async () => {
+  expect(writer.troubles.length === 0, () => writer.troubles.join('\n'));
+});
+await writer.close();
+desk.close();
 
 await checks.check('two versions are compared, and code can be read', async () => {
   await page.goto(`${home}#/policies/${KIND}`);
@@ -437,8 +636,9 @@ const policyPlaces = {
   'policy-curriculum': '#/policies/curriculum',
   version: `#/policies/versions/${kept[0]}`,
   diff: `#/policies/diff?a=${kept.at(-1)}&b=${kept[0]}`,
+  editor: '#/policies/retry/edit',
 };
-const SIGNS = { overview: '[data-feed]', jobs: '[data-job]', job: '[data-job-page]', decisions: '[data-decision]', decision: '.tree', policies: '[data-version-row]', version: '[data-version-page] ~ section [role=region]', diff: 'tr.added' };
+const SIGNS = { overview: '[data-feed]', jobs: '[data-job]', job: '[data-job-page]', decisions: '[data-decision]', decision: '.tree', policies: '[data-version-row]', version: '[data-version-page] ~ section [role=region]', diff: 'tr.added', editor: '[data-editor-page][data-check=ok] ~ * [data-dry-run-result]' };
 for (const size of Object.keys(SIZES)) {
   for (const theme of THEMES) {
     for (const [what, from, hashes] of [['every page', home, places], ['every page of policies', `${still.url}/`, policyPlaces]]) {

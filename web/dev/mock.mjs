@@ -24,6 +24,8 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
   const history = [];
   let loseNext = false;
   let deaf = false;
+  /** Long answers that nobody waited for to the end. */
+  let ended = 0;
 
   const sockets = new WebSocketServer({ noServer: true });
   const send = (socket, frame) => socket.send(JSON.stringify(frame));
@@ -84,7 +86,7 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
     if (route === 'GET /api/v1/state') return json(200, held);
     if (route === 'GET /api/v1/jobs') return json(200, page('jobs', story.jobs, url.searchParams));
     if (route === 'GET /api/v1/decisions') return json(200, page('decisions', story.decisions.filter(wanted(url.searchParams)), url.searchParams));
-    if (request.method === 'GET' && id !== undefined) {
+    if (request.method === 'GET' && /^\/api\/v1\/(?:jobs|decisions)\/[0-9]+(?:\/log)?$/.test(url.pathname)) {
       const found = url.pathname.startsWith('/api/v1/jobs/') ? story.detail(Number(id)) : story.details.get(Number(id));
       return found ? json(200, found) : problem(404, 'not-found', 'There is no such entry', `There is no entry ${id}`, 'List what there is: pointsman jobs');
     }
@@ -108,6 +110,19 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
     }
     const answer = story.desk.answer(request.method, url.pathname, url.searchParams, body);
     if (answer?.problem) return problem(answer.status, ...answer.problem);
+    if (answer?.lines !== undefined) {
+      let open = true;
+      response.on('close', () => (open = false));
+      response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+      for await (const line of answer.lines) {
+        if (!open) {
+          ended += 1;
+          return;
+        }
+        response.write(JSON.stringify(line) + '\n');
+      }
+      return response.end();
+    }
     if (answer?.bytes !== undefined) {
       response.writeHead(200, { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' });
       return response.end(answer.bytes);
@@ -146,6 +161,7 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
       resolve({
         url,
         story,
+        ended: () => ended,
         close: () => {
           clearInterval(timer);
           sockets.clients.forEach((socket) => socket.terminate());

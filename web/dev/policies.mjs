@@ -1,5 +1,8 @@
 /** The policies' part of the made-up host: versions on record, swaps that go through their stages, trials, pins. */
 
+import { createHash } from 'node:crypto';
+import { caseOf, definitions, dryRun, flips, refusal, verified, verify } from './proofs.mjs';
+
 const STAGES = [
   ['fetch', 'Fetch'],
   ['digest', 'Digest'],
@@ -35,6 +38,10 @@ export class Desk {
     this.activations = [];
     this.swaps = [];
     this.nextSwap = 1;
+    /** What was uploaded, by digest: code is read back as it was given. */
+    this.texts = new Map();
+    /** How long a step of a dry run takes. */
+    this.stepMs = 40;
     for (const policy of story.policies) this.activated(policy, false);
   }
 
@@ -78,7 +85,7 @@ export class Desk {
         if (stage.slug === swap.failsAt) return this.fail(swap, part, stage);
         Object.assign(stage, { status: 'passed', ms: 1 + ((at * 7) % 40), detail: this.found(stage.slug, swap, part) });
         if (stage.slug === 'describe') Object.assign(part, { kind: part.offer.kind, policy: `${part.offer.name}@${part.offer.version}`, digest: part.offer.digest });
-        if (stage.slug === 'replay') part.replay = replay(part.offer);
+        if (stage.slug === 'replay') Object.assign(part, { replay: replay(part.offer), replay_timing: { before: { micros_p50: 40, micros_p99: 210 }, after: { micros_p50: 42, micros_p99: 230 } } });
         if (stage.slug === 'activate') this.activate(swap, part);
       }
       let next = stages[at + 1];
@@ -110,6 +117,7 @@ export class Desk {
       policy.canary = { name: offer.name, version: offer.version, digest: offer.digest, engine: offer.engine, share: swap.share, actor: swap.actor, reason: swap.reason, since: this.story.at, decisions: 0, faults: 0, faults_in_a_row: 0 };
       return;
     }
+    if (offer.text !== undefined) this.texts.set(offer.digest, offer.text);
     const confirm = swap.confirmWithin ? this.story.at + swap.confirmWithin : null;
     this.story.swap(offer.kind, offer.version, swap.reason, swap.actor, { name: offer.name, digest: offer.digest, engine: offer.engine, confirm_by: confirm, set: swap.parts.length > 1 ? swap.id : null }, offer.settings);
     Object.assign(part, { generation: this.story.policies.find((one) => one.kind === offer.kind).generation });
@@ -117,8 +125,8 @@ export class Desk {
   }
 
   fail(swap, part, stage) {
-    Object.assign(stage, { status: 'failed', ms: 3, detail: 'line 12: `backof_ms` is not a field of a retry decision' });
-    Object.assign(swap, { status: 'failed', finished_at: this.story.at, problem: refusal(part.file) });
+    Object.assign(stage, { status: 'failed', ms: 3, detail: swap.parts.find((one) => one.offer.problem).offer.problem.message });
+    Object.assign(swap, { status: 'failed', finished_at: this.story.at, problem: swap.parts.find((one) => one.offer.problem).offer.problem });
     this.story.seq += 1;
   }
 
@@ -128,15 +136,21 @@ export class Desk {
   offer({ file, text, code_base64, settings = {}, signature }) {
     const code = text ?? Buffer.from(code_base64 ?? '', 'base64').toString('latin1');
     const said = (name, otherwise) => new RegExp(`${name}: "([^"]+)"`).exec(code)?.[1] ?? otherwise;
+    const unknown = { kind: 'retry', name: 'nobody', version: '0.0.0' };
     const kind = said('kind', this.story.policies.find((one) => file.includes(one.kind) || file.includes(one.name))?.kind ?? 'retry');
-    const policy = this.story.policies.find((one) => one.kind === kind);
+    const policy = this.story.policies.find((one) => one.kind === kind) ?? unknown;
     const valued = SETTINGS.map((one) => ({ ...one, value: settings[one.name] ?? one.default }));
-    return { file, kind, name: said('name', policy.name), version: said('version', policy.version), digest: this.hex(), engine: text === undefined ? 'component' : 'rhai', bytes: code.length, signed: signature !== undefined, settings: valued, broken: code.includes('backof_ms') };
+    return { file, kind, name: said('name', policy.name), version: said('version', policy.version), digest: this.digestOf(code + JSON.stringify(settings)), engine: text === undefined ? 'component' : 'rhai', bytes: code.length, signed: signature !== undefined, settings: valued, text, problem: text === undefined ? null : refusal(file, code) };
+  }
+
+  /** The same text with the same settings is the same version. */
+  digestOf(text) {
+    return createHash('sha256').update(text).digest('hex');
   }
 
   begin(offers, { actor = 'web', reason = '', share = null, confirm_within_ms: confirmWithin = null, shadow_for: shadowFor = null }) {
-    const parts = offers.map((offer) => ({ file: offer.file, kind: null, policy: null, digest: null, generation: null, stages: STAGES.map(([slug, label], at) => ({ slug, label, status: at === 0 ? 'running' : 'waiting', ms: null, detail: '', done: null, total: null })), replay: null, signed_by: null, offer }));
-    const swap = { id: this.nextSwap++, actor, reason, status: 'running', started_at: this.story.at, finished_at: null, parts, seq: null, confirm_by: null, problem: null, share, confirmWithin, shadowFor, failsAt: offers.some((offer) => offer.broken) ? 'compile' : null };
+    const parts = offers.map((offer) => ({ file: offer.file, kind: null, policy: null, digest: null, generation: null, replay_timing: null, stages: STAGES.map(([slug, label], at) => ({ slug, label, status: at === 0 ? 'running' : 'waiting', ms: null, detail: '', done: null, total: null })), replay: null, signed_by: null, offer }));
+    const swap = { id: this.nextSwap++, actor, reason, status: 'running', started_at: this.story.at, finished_at: null, parts, seq: null, confirm_by: null, problem: null, share, confirmWithin, shadowFor, failsAt: offers.some((offer) => offer.problem) ? 'compile' : null };
     this.swaps = [swap, ...this.swaps].slice(0, SWAPS_MAX);
     this.story.seq += 1;
     return swap;
@@ -144,7 +158,7 @@ export class Desk {
 
   stored(text) {
     const version = this.find(text);
-    return version && { file: `${version.name}@${version.version}.rhai`, ...version, bytes: version.code_bytes, signed: false, broken: false };
+    return version && { file: `${version.name}@${version.version}.rhai`, ...version, bytes: version.code_bytes, signed: false, problem: null };
   }
 
   /** One of each thing that can be under way, for the pictures. */
@@ -159,7 +173,7 @@ export class Desk {
     curriculum.quarantine = [{ key: this.hex(), since: story.at - 120_000, faults: 2, detail: 'what to practise: learning-progress@1.0.0 failed with trap: division by zero at line 88' }];
     const done = this.begin([{ ...this.stored(retry.digest), file: 'retry.rhai' }], { reason: 'longer pauses for infra faults', actor: 'file-watch' });
     while (done.status === 'running') this.stepQuietly(done);
-    const broken = this.begin([{ ...this.stored(retry.digest), file: 'retry.rhai', broken: true }], { reason: 'shorter first pause', actor: 'ada' });
+    const broken = this.begin([{ ...this.stored(retry.digest), file: 'retry.rhai', problem: refusal('retry.rhai', BROKEN) }], { reason: 'shorter first pause', actor: 'ada' });
     while (broken.status === 'running') this.stepQuietly(broken);
   }
 
@@ -181,18 +195,35 @@ export class Desk {
     const problem = (status, code, detail, fix = null) => ({ status, problem: [code, 'The request is refused', detail, fix] });
     const { story } = this;
     if (method === 'GET' && path === '/api/v1/settings') return ok({ guard_host_loss_max: 0.25, guard_runs_per_host_max: 0, guard_error_rise: 0.02, guard_latency_rise_ms: 250, keep_models: 20 });
+    const about = /^\/api\/v1\/decisions\/([0-9]+)\/(verify|case|flips)$/.exec(path);
+    if (about) {
+      const detail = story.details.get(Number(about[1]));
+      if (!detail) return problem(404, 'no_such_decision', `there is no decision ${about[1]}`);
+      return ok({ verify: () => verified(detail.row), case: () => caseOf(detail), flips: () => flips(detail) }[about[2]]());
+    }
+    if (path === '/api/v1/decisions/verify') return { lines: verify(story, body, this.stepMs) };
+    if (path === '/api/v1/decisions/window') return { status: 200, bytes: story.decisions.filter((one) => one.kind === params.get('kind')).slice(0, Number(params.get('last') ?? 1_000)).map((one) => JSON.stringify(one)).join('\n') };
     const rest = /^\/api\/v1\/policies\/?(.*)$/.exec(path)?.[1];
     if (rest === undefined) return undefined;
     const [first, second, third, fourth] = rest.split('/').map(decodeURIComponent);
     const go = (offers, terms) => ({ status: 202, body: { source: null, run: null, generation: null, swap: this.begin(offers, terms).id } });
     if (method === 'GET') {
       if (rest === '') return ok({ policies: story.policies.map((card) => ({ card, settings: this.find(card.digest).settings, fuel: 20_000_000, deadline_ms: 50, memory_bytes: 16 << 20, code_bytes: this.find(card.digest).code_bytes, activations: this.activations.filter((one) => one.kind === card.kind) })) });
+      if (first === 'definitions') {
+        const found = definitions(second);
+        return found ? ok(found) : problem(404, 'no_such_kind', `there is no policy kind '${second}'`);
+      }
+      if (first === 'decided-by') {
+        const version = this.find(params.get('policy'));
+        const made = story.decisions.filter((one) => version && one.policy === `${version.name}@${version.version}`).slice(0, Number(params.get('limit') ?? 50));
+        return ok({ activations: [], decisions: made, next_cursor: null });
+      }
       if (first === 'swaps' && second) return ok(this.told().find((one) => one.id === Number(second)));
       if (first === 'versions' && !second) return ok({ versions: this.versions.filter((one) => !params.get('kind') || one.kind === params.get('kind')).map((one) => this.row(one)) });
       if (first === 'versions') {
         const version = this.find(second);
         if (!version) return problem(404, 'no_such_version', `no version '${second}' has ever been active here`, '`pointsman policy versions` lists them');
-        if (third === 'code') return { status: 200, bytes: script(version) };
+        if (third === 'code') return { status: 200, bytes: this.texts.get(version.digest) ?? script(version) };
         return ok({ row: this.row(version), summary: 'Capped exponential backoff with jitter.', settings: version.settings, fuel: 20_000_000, deadline_ms: 50, memory_bytes: 16 << 20, state_version: 1, activations: this.activations.filter((one) => one.digest === version.digest) });
       }
       if (first === 'diff') {
@@ -206,7 +237,16 @@ export class Desk {
     if (method !== 'POST') return undefined;
     if (first === 'check') {
       const offer = this.offer(body);
-      return ok(offer.broken ? { ok: false, kind: null, policy: null, digest: null, summary: null, problem: refusal(offer.file) } : { ok: true, kind: offer.kind, policy: `${offer.name}@${offer.version}`, digest: offer.digest, summary: 'Capped exponential backoff.', problem: null });
+      return ok(offer.problem ? { ok: false, kind: null, policy: null, digest: null, summary: null, problem: offer.problem } : { ok: true, kind: offer.kind, policy: `${offer.name}@${offer.version}`, digest: offer.digest, summary: 'Capped exponential backoff.', problem: null });
+    }
+    if (first === 'dry-run') {
+      const offer = body.stored ? this.stored(body.stored) : this.offer(body.policy);
+      if (!offer) return problem(404, 'no_such_version', `no version '${body.stored}' has ever been active here`);
+      if (offer.problem) return problem(422, offer.problem.code, `${offer.problem.file}:${offer.problem.line}: ${offer.problem.message}`, offer.problem.fix);
+      const text = offer.text ?? '';
+      const serves = story.policies.find((one) => one.kind === offer.kind);
+      const same = body.stored ? serves.digest === offer.digest : text === (this.texts.get(serves.digest) ?? script(serves)) && JSON.stringify(body.policy.settings ?? {}) === '{}';
+      return { lines: dryRun(story, { ...offer, same, throws: /\bthrow\b/.test(text), slow: text.includes('slow_down') }, body, this.stepMs) };
     }
     if (first === 'activate') {
       const given = body.stored?.length ? body.stored.map((text) => this.stored(text)) : (body.policies ?? [body]).map((one) => this.offer(one));
@@ -253,25 +293,38 @@ export class Desk {
 
 export const NO_TRIALS = { since_decision: null, set: null, confirm_by: null, pinned: null, signed_by: null, canary: null, shadow: null, breaker: { faults_in_a_row: 0, faults_in_a_row_max: 3, faults_in_window: 0, faults_in_window_max: 5, window_ms: 600_000, tripped: [] }, quarantine: [] };
 
-function refusal(file) {
-  return { code: 'PM2104', stage: 'compile', file, line: 12, column: 9, message: '`backof_ms` is not a field of a retry decision', fix: 'Write `backoff_ms`, the nearest name. More: pointsman policy explain PM2104' };
-}
+/** Wrong in its twelfth line, as a refused file is in the story. */
+const BROKEN = `${'\n'.repeat(11)}        backof_ms`;
 
 function replay({ kind, name, version, digest }) {
-  return { kind, policy: `${name}@${version}`, digest, looked_at: REPLAYED, replayed: REPLAYED, not_replayable: [], same: 196, changed: 4, changed_share: 0.02, classes: [{ slug: 'retries_later', label: 'retries later', count: 4 }], new_errors: 0, errors_gone: 0, before: { fuel_p50: 41_000, fuel_p99: 90_000, micros_p50: 40, micros_p99: 210 }, after: { fuel_p50: 43_000, fuel_p99: 95_000, micros_p50: 42, micros_p99: 230 }, first_divergence: { decision: 1, at: 0, class: 'retries_later', class_label: 'retries later', before: 'again in 2.0 s', after: 'again in 4.0 s' }, budgets: { last: REPLAYED, changed_share_max: null, new_errors_max: 0, fuel_factor_max: null, forbidden: [] }, broken: [] };
+  return { kind, policy: `${name}@${version}`, digest, looked_at: REPLAYED, replayed: REPLAYED, not_replayable: [], same: 196, changed: 4, changed_share: 0.02, classes: [{ slug: 'retries_later', label: 'retries later', count: 4 }], new_errors: 0, errors_gone: 0, first_decision: 1, last_decision: REPLAYED, from: 0, until: 0, keeps_state: false, before: { fuel_p50: 41_000, fuel_p99: 90_000 }, after: { fuel_p50: 43_000, fuel_p99: 95_000 }, first_divergence: { decision: 1, at: 0, class: 'retries_later', class_label: 'retries later', before: 'again in 2.0 s', after: 'again in 4.0 s', before_reasons: [], after_reasons: [] }, groups: [], groups_left_out: 0, cases: [], cases_left_out: 4, budgets: { last: REPLAYED, changed_share_max: null, new_errors_max: 0, fuel_factor_max: null, forbidden: [] }, broken: [] };
 }
 
 function script({ name, version, kind }) {
   return `// A made-up policy of a made-up host.
+
 fn describe() {
-    #{ name: "${name}", version: "${version}", kind: "${kind}" }
+    #{
+        name: "${name}",
+        version: "${version}",
+        kind: "${kind}",
+        summary: "Capped exponential backoff.",
+        settings: [
+            #{ name: "base_s", default: 2.0, minimum: 0.1, maximum: 3600.0, help: "Seconds before the first retry." },
+            #{ name: "factor", default: 2.0, minimum: 1.0, maximum: 10.0, help: "By how much each further wait is longer." },
+            #{ name: "once_more", default: false, help: "Whether a deterministic failure gets one more try." },
+        ],
+    }
 }
 
 // The wait grows with each failure, up to the cap.
 fn decide(ctx) {
-    let wait = ctx.settings.base_s * ctx.settings.factor ** (ctx.attempt - 1);
-    if wait > ctx.settings.cap_s { wait = ctx.settings.cap_s; }
-    #{ verdict: #{ retry: wait * 1000 }, reasons: [#{ code: "backoff", text: \`again in \${wait} s, which is what is left after \${ctx.attempt} attempts of this source\` }] }
+    let wait = ctx.settings.base_s * pow(ctx.settings.factor, ctx.attempt - 1);
+    if wait > 120.0 { wait = 120.0; }
+    #{
+        verdict: #{ retry: to_int(wait * 1000.0) },
+        reasons: [#{ code: "backoff", text: \`again in \${fixed(wait, 1)} s, which is what is left after \${ctx.attempt} attempts of this source\` }],
+    }
 }
 `;
 }
