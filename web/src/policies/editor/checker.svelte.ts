@@ -11,9 +11,8 @@ const PAUSE_MS = 350;
 export class Checker {
   /** What the host said last, perhaps of an older text. */
   said = $state.raw<PolicyCheck | null>(null);
-  #current = $state(false);
-  /** What it said of the text that is there now; none while that is not known. */
-  check = $derived(this.#current ? this.said : null);
+  /** What that was said of, as JSON; empty while it is being asked anew. */
+  #about = $state('');
   /** The host could not be asked. */
   trouble = $state.raw<Problem | null>(null);
   #latest = new Latest();
@@ -22,9 +21,14 @@ export class Checker {
 
   constructor(readonly pause = PAUSE_MS) {}
 
+  /** What the host said of exactly this, given as JSON; none while that is not known. */
+  of(upload: string): PolicyCheck | null {
+    return upload === this.#about ? this.said : null;
+  }
+
   soon(upload: Upload): void {
     this.end();
-    this.#current = false;
+    this.#about = '';
     this.#waiting = upload;
     this.#timer = setTimeout(() => void this.now(), this.pause);
   }
@@ -39,7 +43,7 @@ export class Checker {
     const result = await write<PolicyCheck>('/api/v1/policies/check', upload, turn.signal);
     if (!turn.isLatest()) return;
     this.trouble = result.ok ? null : result.problem;
-    this.#current = result.ok;
+    this.#about = result.ok ? JSON.stringify(upload) : '';
     this.said = result.ok ? result.value : null;
   }
 

@@ -30,7 +30,8 @@ test('only the text after which somebody paused is asked about', async () => {
   expect(asked.map((one) => one.text)).toEqual(['two']);
   asked[0]!.answer(true);
   await vi.advanceTimersByTimeAsync(0);
-  expect(checker.check?.policy).toBe('two');
+  expect(checker.of(JSON.stringify({ file: 'a.rhai', text: 'two' }))?.policy).toBe('two');
+  expect(checker.of(JSON.stringify({ file: 'a.rhai', text: 'two!' }))).toBe(null);
 });
 
 test('an answer about an older text is not shown', async () => {
@@ -38,12 +39,12 @@ test('an answer about an older text is not shown', async () => {
   checker.soon({ file: 'a.rhai', text: 'one' });
   await vi.advanceTimersByTimeAsync(100);
   checker.soon({ file: 'a.rhai', text: 'two' });
-  expect([asked[0]!.signal.aborted, checker.check]).toEqual([true, null]);
+  expect([asked[0]!.signal.aborted, checker.said]).toEqual([true, null]);
   asked[0]!.answer(false);
   await vi.advanceTimersByTimeAsync(100);
   asked[1]!.answer(true);
   await vi.advanceTimersByTimeAsync(0);
-  expect([checker.check?.ok, checker.check?.policy, checker.trouble]).toEqual([true, 'two', null]);
+  expect([checker.said?.ok, checker.said?.policy, checker.trouble]).toEqual([true, 'two', null]);
 });
 
 test('at once where somebody asks for it, and then not again', async () => {
