@@ -1,7 +1,7 @@
 //! One call into a component: a fresh store, with every limit armed before the first instruction of the guest.
 
 use super::bindings::log;
-use super::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX, tick_again_within};
+use super::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX, tick_soon_for};
 use crate::clock::thread_cpu_time;
 use crate::limits::HOSTCALL_BYTES_MAX;
 use crate::log::{LogBudget, LogLevel};
@@ -98,7 +98,7 @@ fn on_tick(mut store: StoreContextMut<'_, Call>) -> wasmtime::Result<UpdateDeadl
     if left.is_zero() {
         return Err(OutOfTime(call.deadline).into());
     }
-    tick_again_within(left);
+    tick_soon_for(left);
     Ok(UpdateDeadline::Continue(1))
 }
 

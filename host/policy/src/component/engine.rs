@@ -27,7 +27,9 @@ const MEMORY_BYTES_MAX: usize = 4 << 30;
 /// version ever loaded would otherwise keep its own.
 const WARM_SLOTS_MAX: u32 = 16;
 const TICK_US: u32 = 1_000;
-const TICK_US_MIN: u32 = 50;
+/// Ticks while a call is about to reach its deadline, and for how long before it. Few calls ever do.
+const TICK_US_ENDING: u32 = 200;
+const ENDING: Duration = Duration::from_millis(3);
 /// Ticks without a decision after which the ticker sleeps.
 const IDLE_TICKS: u32 = 1_000;
 
@@ -166,16 +168,14 @@ impl Drop for Ticking {
     }
 }
 
-/// Length of the tick that begins next.
-static NEXT_TICK_US: AtomicU32 = AtomicU32::new(TICK_US);
+/// How many short ticks are to come. Many, as the call may have to wait for a processor meanwhile.
+static SHORT_TICKS: AtomicU32 = AtomicU32::new(0);
+const SHORT_TICKS_MAX: u32 = 250;
 
-/// Told at each tick how much a call that is under way has left. CPU time runs no faster than the clock on the wall, so a
-/// tick at the moment when it could be used up at the earliest ends the call without delay.
-pub(super) fn tick_again_within(left: Duration) {
-    let left_us = u32::try_from(left.as_micros()).unwrap_or(u32::MAX);
-    // The tick under way has begun already; the one after it can be made to fit.
-    if (TICK_US..2 * TICK_US).contains(&left_us) {
-        NEXT_TICK_US.fetch_min(left_us - TICK_US, Ordering::Relaxed);
+/// Told at each tick how much a call that is under way has left: ticks are short while one is about to use up the rest.
+pub(super) fn tick_soon_for(left: Duration) {
+    if left < ENDING {
+        SHORT_TICKS.store(SHORT_TICKS_MAX, Ordering::Relaxed);
     }
 }
 
@@ -226,7 +226,9 @@ fn tick_for_ever() {
     let mut idle = 0;
     loop {
         // Shorter where a call is about to reach its deadline.
-        let tick_us = NEXT_TICK_US.swap(TICK_US, Ordering::Relaxed).clamp(TICK_US_MIN, TICK_US);
+        let short = SHORT_TICKS.load(Ordering::Relaxed);
+        SHORT_TICKS.store(short.saturating_sub(1), Ordering::Relaxed);
+        let tick_us = if short > 0 { TICK_US_ENDING } else { TICK_US };
         thread::sleep(Duration::from_micros(u64::from(tick_us)));
         engine().increment_epoch();
         interpreter_engine().increment_epoch();
