@@ -121,6 +121,7 @@ impl Stage {
                     description,
                     share: 0.5,
                     force: self.dice.chance(0.5),
+                    report: None,
                     actor,
                     reason,
                 },
