@@ -7,7 +7,7 @@
  */
 
 import { spawn } from 'node:child_process';
-import { Checks, expect, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until, WAIT_MS } from './harness.mjs';
+import { Checks, ENDED, expect, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until, WAIT_MS } from './harness.mjs';
 
 const url = process.env.POINTSMAN_URL;
 if (!url) {
@@ -18,7 +18,9 @@ const home = new URL('/', url).href;
 
 const checks = new Checks();
 const browser = await launch();
-const { page, troubles, close } = await openPage(browser, home);
+const { page, troubles, close } = await openPage(browser, home, { allow: [ENDED] });
+// The editor warns before a text is lost; here it may be.
+page.on('dialog', (dialog) => dialog.accept());
 
 await checks.check('the page opens and the live feed is there', async () => {
   await page.goto(home);
@@ -120,7 +122,7 @@ async function nextScript() {
     const text = await (await fetch(new URL(`/api/v1/policies/versions/${row.digest}/code`, url))).text();
     const version = `${row.version.split('-')[0]}-browser.${Date.now() % 1_000_000}`;
     const changed = text.replace(/(version:\s*")[^"]+(")/, `$1${version}$2`);
-    if (changed !== text) return { kind: row.kind, name: `${row.name}@${version}`, file: { name: `${row.name}.rhai`, mimeType: 'text/plain', buffer: Buffer.from(changed) } };
+    if (changed !== text) return { kind: row.kind, digest: row.digest, name: `${row.name}@${version}`, file: { name: `${row.name}.rhai`, mimeType: 'text/plain', buffer: Buffer.from(changed) } };
   }
   return null;
 }
@@ -171,6 +173,76 @@ if (brought) {
     await page.waitForSelector(`[data-policy-page=${brought.kind}][data-version="${brought.before.version}"]`);
   });
 }
+
+if (brought) {
+  const script = page.locator('[data-code-editor] .cm-content');
+  const checkIs = (what) => page.waitForSelector(`[data-editor-page][data-check=${what}]`);
+  const dryRunOver = () => until(page, () => { const result = document.querySelector('[data-dry-run][data-running=false][data-old=false] [data-dry-run-result]'); return result && { ...result.dataset }; }, null, 'a dry run of the text that is there');
+
+  await checks.check('the editor opens a script, checks it, and asks recorded decisions', async () => {
+    await page.evaluate(([kind, digest]) => (location.hash = `#/policies/${kind}/edit?from=${digest}`), [brought.kind, brought.digest]);
+    await page.waitForSelector('[data-code-editor][data-ready=true]');
+    await checkIs('ok');
+    const { replayed, changed } = await dryRunOver();
+    console.log(`      ${changed} of ${replayed} decisions would change`);
+    await screenshot(page, 'host-editor-desktop-light');
+  });
+
+  await checks.check('a mistake is marked where it is, with its cure, and mended again', async () => {
+    await script.click();
+    await page.keyboard.press('ControlOrMeta+End');
+    await page.keyboard.type('}');
+    await checkIs('refused');
+    await page.locator('[data-diagnostics] .place').waitFor();
+    await page.locator('[data-code-editor] .cm-problem-mark').waitFor();
+    await screenshot(page, 'host-editor-refused-desktop-light');
+    await page.locator('input[name=script]').setInputFiles({ ...brought.file, buffer: Buffer.from(`${brought.file.buffer}// written in the editor\n`) });
+    await page.locator('[data-unsaved]').getByRole('button', { name: /^Open/ }).click();
+    await checkIs('ok');
+    expect((await page.locator('[data-code-editor] .cm-problem-mark').count()) === 0, 'the mark of the old text is still there');
+  });
+
+  await checks.check('an edit is on the page as a difference over the latest 10,000 decisions', async () => {
+    await page.locator('[data-dry-run] select').selectOption('10000');
+    await dryRunOver();
+    await script.click();
+    await page.keyboard.press('ControlOrMeta+End');
+    const began = Date.now();
+    await page.keyboard.type('// later');
+    await page.waitForSelector('[data-dry-run][data-old=true]');
+    const { replayed } = await dryRunOver();
+    console.log(`      last key to the difference over ${replayed} decisions: ${Date.now() - began} ms, pause and check in it`);
+  });
+
+  await checks.check('what the editor holds is activated with a reason, and rolled back from there', async () => {
+    await page.getByRole('button', { name: 'Activate', exact: true }).click();
+    await page.locator('dialog[open] input[name=reason]').fill('browser test');
+    await page.locator('dialog[open]').getByRole('button', { name: 'Activate', exact: true }).click();
+    await page.waitForSelector('[data-editor-swap=active]');
+    await page.waitForSelector('[data-editor-page][data-dirty=false]');
+    await page.getByRole('button', { name: `Roll back to ${brought.before.version}` }).click();
+    await page.locator('dialog[open] input[name=reason]').fill('browser test is over');
+    await page.locator('dialog[open]').getByRole('button', { name: 'Roll back' }).click();
+    await page.locator('[data-editor-page] a', { hasText: brought.before.version }).waitFor();
+  });
+}
+
+await checks.check('a decision is verified, asked what would flip it, and made a test case', async () => {
+  const { decisions } = await (await fetch(new URL('/api/v1/decisions?limit=200', url))).json();
+  const one = decisions.find((row) => row.link === 'active') ?? decisions[0];
+  await page.evaluate((id) => (location.hash = `#/decisions/${id}`), one.id);
+  await page.waitForSelector(`[data-decision-page="${one.id}"]`);
+  const proof = page.locator('[data-proof]');
+  await proof.getByRole('button', { name: 'Verify' }).click();
+  const result = await (await page.waitForSelector('[data-verified]')).getAttribute('data-verified');
+  expect(result === 'identical', `decision ${one.id} is ${result}`);
+  await proof.getByRole('button', { name: 'What would flip it' }).click();
+  await page.waitForSelector('[data-flips]');
+  await proof.getByRole('button', { name: 'Make a test case' }).click();
+  const made = JSON.parse(await proof.locator('pre').innerText());
+  expect(made.length === 1 && made[0].expect !== undefined, 'the case expects nothing');
+  await screenshot(page, 'host-proof-desktop-light');
+});
 
 await checks.check('back on the overview, still the same load of the page', async () => {
   await page.evaluate(() => (location.hash = '#/'));

@@ -11,6 +11,9 @@ export const SHOTS = fileURLToPath(new URL('./shots/', import.meta.url));
 export const SIZES = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
 export const THEMES = ['light', 'dark'];
 
+/** A question that a newer one ends; and Chromium now and then says it of a streamed answer that was read to its end. */
+export const ENDED = /(dry-run|check|verify) net::ERR_ABORTED/;
+
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'];
 
 export function launch() {

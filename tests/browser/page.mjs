@@ -1,7 +1,7 @@
 /** The page alone, against the mock host of web/dev: what a real host does not do on demand. Needs web/dist. */
 
 import { readFileSync } from 'node:fs';
-import { Checks, expect, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until } from './harness.mjs';
+import { Checks, ENDED, expect, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until } from './harness.mjs';
 import { startMock } from '../../web/dev/mock.mjs';
 
 const checks = new Checks();
@@ -343,8 +343,16 @@ await checks.check('canary, shadow and quarantine: promoted, stopped, released',
 
 // The editor, in a scene of its own.
 const desk = await startMock({ port: 0, tickMs: 100 });
-const writer = await openPage(browser, desk.url, { allow: [/ERR_ABORTED/] });
-writer.page.on('dialog', (dialog) => dialog.accept());
+const writer = await openPage(browser, desk.url, { allow: [ENDED] });
+// Nothing is asked about recorded decisions before the host was asked whether it fits.
+const asked = new Set();
+const unchecked = [];
+writer.page.on('request', (request) => {
+  if (request.url().endsWith('/policies/check')) asked.add(request.postData());
+  if (!request.url().endsWith('/dry-run')) return;
+  const policy = JSON.stringify(request.postDataJSON().policy);
+  if (policy !== undefined && !asked.has(policy)) unchecked.push(policy.slice(-80));
+});
 const script = writer.page.locator('[data-code-editor] .cm-content');
 const shownText = () => writer.page.evaluate(() => document.querySelector('[data-code-editor]').shadowRoot.querySelector('.cm-content').innerText);
 const checkIs = (what) => writer.page.waitForSelector(`[data-editor-page][data-check=${what}]`);
@@ -430,6 +438,11 @@ await checks.check('a newer edit ends the older dry run, and one can be cancelle
   await resultOf('changed');
 });
 
+await checks.check('each text is checked before decisions are asked about it', async () => {
+  expect(asked.size > 2, `only ${asked.size} texts were checked`);
+  expect(unchecked.length === 0, () => `asked about unchecked texts:\n${unchecked.join('\n')}`);
+});
+
 await checks.check('broken budgets are said in red, and a costly text shows its cost', async () => {
   await typeAfter('let wait', ' slow_down; throw "x";');
   const broken = writer.page.locator('[data-broken]');
@@ -455,9 +468,9 @@ await checks.check('what is typed survives a reload, and is not lost to another 
 await checks.check('a setting of the text is sent with it', async () => {
   await writer.page.locator('input[name=setting-base_s]').fill('0');
   await writer.page.locator('[data-settings] [role=alert]', { hasText: 'At least 0.1' }).waitFor();
-  const asked = writer.page.waitForRequest((request) => request.url().endsWith('/policies/check') && request.postDataJSON().settings?.base_s === 4);
+  const sent = writer.page.waitForRequest((request) => request.url().endsWith('/policies/check') && request.postDataJSON().settings?.base_s === 4);
   await writer.page.locator('input[name=setting-base_s]').fill('4');
-  await asked;
+  await sent;
   await checkIs('ok');
 });
 
@@ -643,7 +656,7 @@ for (const size of Object.keys(SIZES)) {
   for (const theme of THEMES) {
     for (const [what, from, hashes] of [['every page', home, places], ['every page of policies', `${still.url}/`, policyPlaces]]) {
       await checks.check(`${size}, ${theme}: on ${what} nothing is cut off and all can be read`, async () => {
-        const opened = await openPage(browser, from, { size, theme });
+        const opened = await openPage(browser, from, { size, theme, allow: [ENDED] });
         try {
           for (const [name, hash] of Object.entries(hashes)) {
             await opened.page.goto(from + hash);

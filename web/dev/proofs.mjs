@@ -65,7 +65,8 @@ export async function* dryRun(story, offer, { last = 1_000, decision = null }, s
   const cases = [];
   const groups = new Map();
   replayed.forEach((one, at) => {
-    const host = /#[0-9]+ ([a-z]+)/.exec(one.summary)?.[1] ?? one.summary.split(' ')[1] ?? 'novel';
+    const { retry, selection, curriculum } = story.details.get(one.id).context;
+    const host = retry?.host ?? (selection ? selection.hosts[0] : curriculum?.hosts[at % 3]);
     const kinds = throws && at % 11 === 4 ? 'new_error_trap' : same ? null : at % 3 === 2 ? slug : at % 7 === 3 ? 'reason_only' : null;
     const group = (dimension, key) => {
       const known = groups.get(dimension + key) ?? { dimension, key, replayed: 0, changed: 0, lost: 0, gained: 0 };
