@@ -133,7 +133,8 @@ export class Desk {
   // What people do.
 
   /** What a file says of itself, as far as a made-up host looks. */
-  offer({ file, text, code_base64, settings = {}, signature }) {
+  offer({ file, text, code_base64, settings = {}, signature, stored }) {
+    if (stored) return this.changed(this.stored(stored), settings);
     const code = text ?? Buffer.from(code_base64 ?? '', 'base64').toString('latin1');
     const said = (name, otherwise) => new RegExp(`${name}: "([^"]+)"`).exec(code)?.[1] ?? otherwise;
     const unknown = { kind: 'retry', name: 'nobody', version: '0.0.0' };
@@ -159,6 +160,13 @@ export class Desk {
   stored(text) {
     const version = this.find(text);
     return version && { file: `${version.name}@${version.version}.rhai`, ...version, bytes: version.code_bytes, signed: false, problem: null };
+  }
+
+  /** A kept version with some of its settings changed is another version of the same code. */
+  changed(kept, settings) {
+    const valued = kept.settings.map((one) => ({ ...one, value: settings[one.name] ?? one.value }));
+    const same = valued.every((one, at) => one.value === kept.settings[at].value);
+    return same ? kept : { ...kept, settings: valued, digest: this.digestOf(kept.digest + JSON.stringify(valued)) };
   }
 
   /** One of each thing that can be under way, for the pictures. */
