@@ -5,11 +5,9 @@
 //! differently is told with the smallest context that still shows it.
 
 mod mutate;
-mod plausible;
 
 use crate::case::{difference_from, fields_of};
 use mutate::Random;
-pub use plausible::plausible;
 use pointsman_coordinator::{Policies, check_verdict};
 use pointsman_model::context::Context;
 use pointsman_model::decision::Answer;

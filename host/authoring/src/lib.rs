@@ -26,7 +26,7 @@ mod toolchain;
 
 pub use build::{BuildError, Built, Progress, Tools, build};
 pub use case::{Case, CaseError, CaseOutcome, Expected, case_of_decision, read_cases, run_case};
-pub use fuzz::{Finding, Flaw, Fuzzed, fuzz, plausible};
+pub use fuzz::{Finding, Flaw, Fuzzed, fuzz};
 pub use inspect::{InspectError, Inspection};
 pub use language::Language;
 pub use project::{NewProject, Project, ProjectError, new_project};

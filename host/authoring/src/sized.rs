@@ -56,7 +56,7 @@ fn repeat<T: Clone>(list: &mut Vec<T>, count: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plausible;
+    use pointsman_coordinator::plausible;
     use pointsman_model::settings::LaneMode;
     use pointsman_model::source::{Lane, Origin};
 

@@ -14,6 +14,7 @@ mod fallback;
 mod guards;
 mod handle;
 mod input;
+mod plausible;
 mod port;
 mod state;
 
@@ -23,5 +24,6 @@ pub use fallback::built_in;
 pub use guards::{GuardViolation, Guards};
 pub use handle::{CONFIRM_MS_MAX, CONFIRM_MS_MIN};
 pub use input::{input_in_words, input_key};
+pub use plausible::plausible;
 pub use port::Policies;
 pub use state::*;

@@ -5,7 +5,7 @@
 //! halving. That finds the nearest flip where the verdict changes once along the way, which is what thresholds do; a
 //! policy that flips back and forth within a step is told with a flip that is real and perhaps not the nearest.
 
-use pointsman_coordinator::{Policies, check_verdict};
+use pointsman_coordinator::{Policies, check_verdict, plausible};
 use pointsman_model::context::Context;
 use pointsman_model::decision::{SelectionVerdict, Verdict};
 use pointsman_model::policy::PolicyRef;
@@ -62,6 +62,7 @@ pub fn flips(policies: &mut dyn Policies, policy: &PolicyRef, context: &Context,
         verdict,
         asked: 0,
         asked_max,
+        was_plausible: plausible(context),
     };
     for number in &numbers {
         if asker.asked >= asked_max {
@@ -160,6 +161,8 @@ struct Asker<'a> {
     verdict: &'a Verdict,
     asked: usize,
     asked_max: usize,
+    /// A recorded context is; one that is not is moved all the same.
+    was_plausible: bool,
 }
 
 impl Asker<'_> {
@@ -230,8 +233,10 @@ impl Asker<'_> {
         if let Some(place) = self.whole.pointer_mut(&number.pointer) {
             *place = before;
         }
-        // A number that the field cannot hold.
-        let Ok(context) = context else { return Ok(None) };
+        // A number that the field cannot hold, or that no host would ask about.
+        let Some(context) = context.ok().filter(|context| !self.was_plausible || plausible(context)) else {
+            return Ok(None);
+        };
         self.asked += 1;
         let Ok(answer) = self.policies.ask(self.policy, &context) else {
             return Ok(None);
@@ -303,6 +308,18 @@ mod tests {
         let told: Vec<(&str, f64, f64)> = flips.found.iter().map(|flip| (flip.field.as_str(), flip.from, flip.to)).collect();
         assert_eq!(told, [("elapsed_ms", 38_000.0, 40_001.0), ("attempt", 2.0, 5.0)]);
         assert!(flips.complete && flips.found.iter().all(|flip| flip.becomes.slug() == "give_up"));
+    }
+
+    #[test]
+    fn what_no_host_would_ask_is_not_told() {
+        let mut question = context(b"");
+        if let Context::Retry(retry) = &mut question {
+            (retry.attempt, retry.budget, retry.budget_left) = (6, 9, 3);
+        }
+        let decided = Patience.ask(&old(), &question).expect("it decides").verdict;
+        let found = flips(&mut Patience, &old(), &question, &decided, 10_000).found;
+        // Down to a fourth attempt, and never to one of number 0.
+        assert_eq!(found.iter().map(|flip| flip.to).collect::<Vec<_>>(), [4.0], "{found:?}");
     }
 
     #[test]

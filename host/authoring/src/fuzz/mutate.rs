@@ -1,7 +1,7 @@
 //! Changes to a context: as a tree of values, so that every field there is or will be takes part.
 
-use super::plausible;
 use crate::case::fields_of;
+use pointsman_coordinator::plausible;
 use pointsman_model::context::Context;
 use serde_json::Value;
 

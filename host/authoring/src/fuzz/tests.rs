@@ -1,4 +1,5 @@
 use super::*;
+use pointsman_coordinator::plausible;
 use pointsman_model::Digest;
 use pointsman_model::context::{Frame, RetryContext};
 use pointsman_model::decision::{Advice, RetryVerdict, Verdict};

@@ -1,4 +1,5 @@
-//! Whether a host could make a context: a policy need not be ready for any other.
+//! Whether the coordinator could make a context: a policy need not be ready for any other, and what is tried out on one
+//! should not be either.
 
 use pointsman_model::context::*;
 
