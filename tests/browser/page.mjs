@@ -331,10 +331,13 @@ await checks.check('canary, shadow and quarantine: promoted, stopped, released',
   await page.waitForSelector('[data-policy-page=source-selection][data-version="fair-share@1.1.0"]');
   await page.waitForSelector('[data-canary=""]');
   await page.goto(`${home}#/policies/promotion-gate`);
-  await page.locator('[data-shadow] summary').click();
+  await page.waitForSelector('[data-shadows="2"]');
+  await page.locator('[data-shadow] summary').first().click();
   await page.locator('[data-shadow] li a').first().waitFor();
-  await page.locator('[data-shadow]').getByRole('button', { name: 'Stop' }).click();
-  await page.waitForSelector('[data-shadow=""]');
+  for (const left of [1, 0]) {
+    await page.locator('[data-shadow]').first().getByRole('button', { name: 'Stop' }).click();
+    await page.waitForSelector(`[data-shadows="${left}"]`);
+  }
   await page.goto(`${home}#/policies/curriculum`);
   await page.locator('[data-quarantined]').getByRole('button', { name: /Release/ }).click();
   await until(page, () => document.querySelector('[data-breaker]') && document.querySelector('[data-quarantined]') === null, null, 'the input to be released');

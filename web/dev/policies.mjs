@@ -176,7 +176,8 @@ export class Desk {
     Object.assign(selection, { pinned: 'by ada: the audit runs this week', signed_by: 'release-key', canary: { name: 'fair-share', version: '1.1.0', digest: this.hex(), engine: 'component', share: 0.2, actor: 'ada', reason: 'faster on long queues', since: story.at - 600_000, decisions: 41, faults: 1, faults_in_a_row: 0 } });
     Object.assign(retry, { confirm_by: story.at + 9 * 60_000 });
     const latest = story.decisions.slice(0, 3).map((one) => ({ decision: one.id, at: one.at, class: 'needs_more', class_label: 'wants more evidence', before: 'lets m-4 advance', after: 'asks for 24 more pairs' }));
-    gate.shadow = { kind: gate.kind, name: 'betting-gate', version: '1.1.0', digest: this.hex(), engine: 'component', file: 'betting-gate.wasm', actor: 'web', since: story.at - 300_000, asked: 200, agreed: 188, disagreed: 12, faults: 0, dropped: 2, classes: [{ slug: 'needs_more', label: 'wants more evidence', count: 12 }], disagreements: latest };
+    const shadow = { kind: gate.kind, name: 'betting-gate', version: '1.1.0', digest: this.hex(), engine: 'component', file: 'betting-gate.wasm', actor: 'web', since: story.at - 300_000, asked: 200, agreed: 188, disagreed: 12, faults: 0, dropped: 2, classes: [{ slug: 'needs_more', label: 'wants more evidence', count: 12 }], disagreements: latest };
+    gate.shadows = [shadow, { ...shadow, version: '1.2.0', digest: this.hex(), file: 'bold-gate.wasm', agreed: 155, disagreed: 45, dropped: 0 }];
     curriculum.breaker = { ...curriculum.breaker, faults_in_a_row: 1, faults_in_window: 2, tripped: [{ digest: this.versions.find((one) => one.kind === 'curriculum').digest, until: story.at + 25 * 60_000, why: 'three faults in a row: deadline exceeded' }] };
     curriculum.quarantine = [{ key: this.hex(), since: story.at - 120_000, faults: 2, detail: 'what to practise: learning-progress@1.0.0 failed with trap: division by zero at line 88' }];
     const done = this.begin([{ ...this.stored(retry.digest), file: 'retry.rhai' }], { reason: 'longer pauses for infra faults', actor: 'file-watch' });
@@ -266,7 +267,7 @@ export class Desk {
     if (first === 'shadow' && !second) {
       const offer = this.offer(body);
       const shadow = { kind: offer.kind, name: offer.name, version: offer.version, digest: offer.digest, engine: offer.engine, file: offer.file, actor: 'web', since: story.at, asked: 0, agreed: 0, disagreed: 0, faults: 0, dropped: 0, classes: [], disagreements: [] };
-      story.policies.find((one) => one.kind === offer.kind).shadow = shadow;
+      story.policies.find((one) => one.kind === offer.kind).shadows.push(shadow);
       story.seq += 1;
       return ok(shadow);
     }
@@ -287,7 +288,7 @@ export class Desk {
     if (second === 'confirm') return change({ confirm_by: null });
     if (second === 'pin') return change({ pinned: `by web: ${body.reason}` });
     if (second === 'unpin') return change({ pinned: null });
-    if (second === 'shadow' && third === 'stop') return change({ shadow: null });
+    if (second === 'shadow' && third === 'stop') return change({ shadows: policy.shadows.filter((one) => body.version && one.digest !== body.version) });
     if (second === 'canary' && third === 'stop') return change({ canary: null });
     if (second === 'canary' && third === 'promote') {
       const { name, version, digest, engine } = policy.canary;
@@ -299,7 +300,7 @@ export class Desk {
   }
 }
 
-export const NO_TRIALS = { since_decision: null, set: null, confirm_by: null, pinned: null, signed_by: null, canary: null, shadow: null, breaker: { faults_in_a_row: 0, faults_in_a_row_max: 3, faults_in_window: 0, faults_in_window_max: 5, window_ms: 600_000, tripped: [] }, quarantine: [] };
+export const NO_TRIALS = { since_decision: null, set: null, confirm_by: null, pinned: null, signed_by: null, canary: null, shadows: [], breaker: { faults_in_a_row: 0, faults_in_a_row_max: 3, faults_in_window: 0, faults_in_window_max: 5, window_ms: 600_000, tripped: [] }, quarantine: [] };
 
 /** Wrong in its twelfth line, as a refused file is in the story. */
 const BROKEN = `${'\n'.repeat(11)}        backof_ms`;

@@ -338,6 +338,9 @@ enum Shadow {
     },
     Stop {
         kind: String,
+        /// Which one, where the kind has several.
+        #[arg(value_name = "NAME@VERSION|DIGEST")]
+        version: Option<String>,
     },
 }
 
@@ -484,7 +487,9 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
         Command::Policy(Policy::Shadow(Shadow::Start { policy, settings })) => {
             done(swap::start_shadow(&client, json, &policy, settings.as_deref()))
         }
-        Command::Policy(Policy::Shadow(Shadow::Stop { kind })) => done(swap::stop_shadow(&client, json, &kind)),
+        Command::Policy(Policy::Shadow(Shadow::Stop { kind, version })) => {
+            done(swap::stop_shadow(&client, json, &kind, version.as_deref()))
+        }
         Command::Policy(Policy::Canary(Canary::Start {
             policy,
             settings,

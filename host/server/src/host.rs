@@ -308,8 +308,8 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         tracing::warn!("{}", alert.text);
         hub.alert(&format!("2-shipped-{number}"), Some(alert));
     }
-    for (kind, why) in installer.bring_shadows_back() {
-        let text = format!("The shadow of {kind} was not brought back: {}", sentence(&why));
+    for (file, why) in installer.bring_shadows_back() {
+        let text = format!("The shadow {file} was not brought back: {}", sentence(&why));
         tracing::warn!("{text}");
         let alert = Alert {
             level: "warning".to_string(),
@@ -317,7 +317,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
             text,
             fix: Some("`pointsman policy shadow start FILE` starts one.".to_string()),
         };
-        hub.alert(&format!("2-shadow-{kind}"), Some(alert));
+        hub.alert(&format!("2-shadow-{file}"), Some(alert));
     }
 
     let service = Arc::new(ModelService::new(&data));

@@ -44,8 +44,8 @@ pub struct Asides {
     pub answered: BTreeMap<String, u64>,
     /// Swaps of this host process, newest first.
     pub swaps: Vec<Arc<Swap>>,
-    /// Shadows, by kind.
-    pub shadows: BTreeMap<String, ShadowCard>,
+    /// Shadows, by kind and digest of the version.
+    pub shadows: BTreeMap<(String, String), ShadowCard>,
 }
 
 /// Handle to the hub.
@@ -385,7 +385,9 @@ fn laid_over(given: &Dashboard, asides: &Asides) -> Dashboard {
             .get(&card.kind)
             .filter(|(generation, _)| card.generation <= *generation)
             .map(|(_, problem)| problem.clone());
-        card.shadow = shadows.get(&card.kind).cloned();
+        let of_kind = shadows.values().filter(|shadow| shadow.kind == card.kind);
+        card.shadows = of_kind.cloned().collect();
+        card.shadows.sort_by_key(|shadow| shadow.since);
     }
     if let Some(active) = &mut dashboard.active {
         active.answered = answered.get(&active.tag).copied().unwrap_or(0);

@@ -117,49 +117,76 @@ impl Installer {
 
     /// Starts a shadow of a policy that passes its checks. It begins with a copy of the active version's state, where it
     /// can read that, and comes back at a restart.
-    pub fn start_shadow(&self, offer: &Offer, actor: &Actor) -> Result<PolicyKind, ApiError> {
-        let kind = self.watch_shadow(offer, actor)?;
+    pub fn start_shadow(&self, offer: &Offer, actor: &Actor) -> Result<wire::ShadowCard, ApiError> {
+        let card = self.watch_shadow(offer, actor)?;
         if let Some(kept) = &self.shadows.kept
-            && let Err(error) = kept.keep(kind, offer, actor)
+            && let Err(error) = kept.keep(&card, offer, actor)
         {
-            tracing::warn!("the shadow of {kind} will not come back at a restart: {error}");
+            tracing::warn!("the shadow of {} will not come back at a restart: {error}", card.kind);
         }
-        Ok(kind)
+        Ok(card)
     }
 
-    fn watch_shadow(&self, offer: &Offer, actor: &Actor) -> Result<PolicyKind, ApiError> {
+    fn watch_shadow(&self, offer: &Offer, actor: &Actor) -> Result<wire::ShadowCard, ApiError> {
         let checked = self.check(offer).map_err(ApiError::from)?;
-        let kind = checked.description.kind;
         let start = self.start_of(&checked.description)?;
         self.shadows
             .watch(&checked, &offer.file, &actor.0, start.copy_for(&checked), start.guards)
-            .map_err(|occupied| {
-                ApiError::new(axum::http::StatusCode::CONFLICT, "shadow_runs", occupied.to_string())
-                    .fix(format!("`pointsman policy shadow stop {}` ends it", occupied.kind))
-            })?;
-        Ok(kind)
+            .map_err(|occupied| ApiError::new(axum::http::StatusCode::CONFLICT, "shadow_runs", occupied.to_string()).fix(occupied.fix()))
     }
 
-    /// Ends a kind's shadow and tells what it has seen.
-    pub fn stop_shadow(&self, kind: PolicyKind) -> Option<wire::ShadowCard> {
+    /// Ends a shadow and tells what it has seen. `version` is a digest or `NAME@VERSION`; it need not be said where a kind
+    /// has one shadow alone.
+    pub fn stop_shadow(&self, kind: PolicyKind, version: Option<&str>) -> Result<wire::ShadowCard, ApiError> {
+        let cards = self.shadows.cards(kind);
+        let named = |card: &&wire::ShadowCard| {
+            version.is_none_or(|version| card.digest == version || format!("{}@{}", card.name, card.version) == version)
+        };
+        let meant: Vec<&wire::ShadowCard> = cards.iter().filter(named).collect();
+        let no_shadow = |detail: String| {
+            ApiError::not_found("no_shadow", detail)
+                .fix("`pointsman policies` lists shadows, `pointsman policy shadow start FILE` starts one")
+        };
+        let card = match (meant.as_slice(), version) {
+            ([card], _) => *card,
+            ([], None) => return Err(no_shadow(format!("no version is in shadow for {kind}"))),
+            ([], Some(version)) => return Err(no_shadow(format!("{version} is not in shadow for {kind}"))),
+            (several, _) => {
+                let digests: Vec<String> = several
+                    .iter()
+                    .map(|card| format!("{}@{} ({})", card.name, card.version, card.digest))
+                    .collect();
+                return Err(ApiError::new(
+                    axum::http::StatusCode::CONFLICT,
+                    "several_shadows",
+                    format!("{kind} has {} shadows: {}", several.len(), digests.join(", ")),
+                )
+                .fix("Say which one by its digest: `version` of the body, or the last word of the command"));
+            }
+        };
         if let Some(kept) = &self.shadows.kept
-            && let Err(error) = kept.forget(kind)
+            && let Err(error) = kept.forget(card)
         {
             tracing::warn!("the shadow of {kind} will come back at a restart: {error}");
         }
-        self.shadows.stop(kind)
+        let ended = Digest::parse(&card.digest).and_then(|digest| self.shadows.stop(kind, &digest));
+        ended.ok_or_else(|| no_shadow(format!("{}@{} is not in shadow for {kind}", card.name, card.version)))
     }
 
     /// Starts the shadows again that ran when the host ended. Answers which could not be, and why.
-    pub fn bring_shadows_back(&self) -> Vec<(PolicyKind, String)> {
+    pub fn bring_shadows_back(&self) -> Vec<(String, String)> {
         let Some(kept) = &self.shadows.kept else { return Vec::new() };
-        let back = |kind| match kept.find(kind) {
-            Ok(None) => Ok(()),
-            Ok(Some((offer, actor))) => self.watch_shadow(&offer, &actor).map(drop).map_err(|error| error.0.detail.clone()),
-            Err(error) => Err(error.to_string()),
+        let back = |(name, found): (String, std::io::Result<(Offer, Actor)>)| match found {
+            Ok((offer, actor)) => match self.watch_shadow(&offer, &actor) {
+                Ok(_) => None,
+                Err(error) => Some((offer.file, error.0.detail.clone())),
+            },
+            Err(error) => Some((name, error.to_string())),
         };
-        let kinds = PolicyKind::ALL.into_iter();
-        kinds.filter_map(|kind| back(kind).err().map(|why| (kind, why))).collect()
+        match kept.all() {
+            Ok(all) => all.into_iter().filter_map(back).collect(),
+            Err(error) => vec![("shadows".to_string(), error.to_string())],
+        }
     }
 
     /// The digest of the version that is active, if any.

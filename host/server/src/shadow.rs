@@ -9,15 +9,16 @@ mod kept;
 pub use kept::KeptShadows;
 
 use crate::clock::now_ms;
-use crate::hub::Hub;
 use crate::dry_run::{counted, diverged, engines_of, guarded};
+use crate::hub::Hub;
 use crate::view::Batch;
 use crate::wire::ShadowCard;
 use pointsman_coordinator::Guards;
+use pointsman_model::Digest;
 use pointsman_model::context::Context;
 use pointsman_model::decision::Answer;
 use pointsman_model::event::Event;
-use pointsman_model::policy::{PolicyDescription, PolicyKind};
+use pointsman_model::policy::{PolicyDescription, PolicyKind, PolicyRef};
 use pointsman_policy::{Checked, Engines};
 use pointsman_sim::replay::{Change, ask, compare};
 use std::collections::BTreeMap;
@@ -26,20 +27,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast;
 
+/// Shadows of one kind at a time. Each costs a thread, and what its policy may take of memory.
+pub const SHADOWS_PER_KIND_MAX: usize = 4;
 /// Decisions that wait for a shadow.
 const WAITING_MAX: usize = 256;
+/// How much a shadow stands back for everybody else where the processor is scarce: the weakest wish there is but idle.
+const NICENESS: libc::c_int = 15;
 /// Disagreements that are shown.
 const DISAGREEMENTS_MAX: usize = 10;
 /// Least time between two changes of what is shown.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
 
-/// The shadows, at most one of each kind.
+/// The shadows, a few of each kind.
 pub struct Shadows {
     hub: Hub,
-    running: Mutex<BTreeMap<PolicyKind, Shadow>>,
+    running: Mutex<Running>,
     /// Where those that a person has started are kept over a restart, if anywhere.
     pub kept: Option<KeptShadows>,
 }
+
+/// By kind and version.
+type Running = BTreeMap<(PolicyKind, Digest), Shadow>;
 
 struct Shadow {
     queue: SyncSender<(Arc<Batch>, usize)>,
@@ -54,12 +62,26 @@ struct Tally {
     stopped: bool,
 }
 
-/// A kind has a shadow already.
+/// Why a version cannot be put in shadow.
 #[derive(Debug, thiserror::Error)]
-#[error("{policy} is in shadow for {kind} already")]
-pub struct Occupied {
-    pub kind: PolicyKind,
-    pub policy: String,
+pub enum Occupied {
+    #[error("{policy} is in shadow for {kind} already")]
+    Watching { kind: PolicyKind, policy: PolicyRef },
+    #[error("{kind} has {SHADOWS_PER_KIND_MAX} shadows already: {policies}")]
+    Full { kind: PolicyKind, policies: String },
+    #[error("the shadow of {kind} has no thread: {error}")]
+    NoThread { kind: PolicyKind, error: std::io::Error },
+}
+
+impl Occupied {
+    /// What to do about it.
+    pub fn fix(&self) -> String {
+        match self {
+            Occupied::Watching { kind, policy } => format!("`pointsman policy shadow stop {kind} {policy}` ends it"),
+            Occupied::Full { kind, .. } => format!("`pointsman policy shadow stop {kind} NAME@VERSION` ends one"),
+            Occupied::NoThread { .. } => "Stop other shadows or raise the limit on threads of the host process".to_string(),
+        }
+    }
 }
 
 impl Shadows {
@@ -77,14 +99,20 @@ impl Shadows {
     }
 
     /// From now on the version sees each decision of its kind. It starts with `state`, a copy.
-    pub fn watch(&self, checked: &Checked, file: &str, actor: &str, state: Vec<u8>, guards: Guards) -> Result<(), Occupied> {
+    pub fn watch(&self, checked: &Checked, file: &str, actor: &str, state: Vec<u8>, guards: Guards) -> Result<ShadowCard, Occupied> {
         let description = checked.description.clone();
-        let kind = description.kind;
+        let (kind, policy) = (description.kind, description.policy.clone());
         let mut running = self.lock();
-        if let Some(shadow) = running.get(&kind) {
-            let card = &tally(&shadow.tally).card;
-            let policy = format!("{}@{}", card.name, card.version);
-            return Err(Occupied { kind, policy });
+        if running.contains_key(&(kind, policy.digest)) {
+            return Err(Occupied::Watching { kind, policy });
+        }
+        let others = cards(&running, kind);
+        if others.len() >= SHADOWS_PER_KIND_MAX {
+            let names: Vec<String> = others.iter().map(|card| format!("{}@{}", card.name, card.version)).collect();
+            return Err(Occupied::Full {
+                kind,
+                policies: names.join(", "),
+            });
         }
         let (queue, waiting) = sync_channel(WAITING_MAX);
         let tally = Arc::new(Mutex::new(Tally {
@@ -118,31 +146,38 @@ impl Shadows {
             shown: Instant::now(),
             changed: false,
         };
-        worker.show_now();
-        let spawned = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name(format!("shadow-{kind}"))
-            .spawn(move || worker.run(&waiting));
-        if let Err(error) = spawned {
-            tracing::warn!("a shadow has no thread: {error}");
-        }
-        running.insert(kind, Shadow { queue, tally });
-        Ok(())
+            .spawn(move || {
+                stand_back();
+                worker.show_now();
+                worker.run(&waiting);
+            })
+            .map_err(|error| Occupied::NoThread { kind, error })?;
+        let card = self::tally(&tally).card.clone();
+        running.insert((kind, policy.digest), Shadow { queue, tally });
+        Ok(card)
     }
 
-    /// Ends a kind's shadow and tells what it has seen.
-    pub fn stop(&self, kind: PolicyKind) -> Option<ShadowCard> {
-        let Shadow { queue, tally: seen } = self.lock().remove(&kind)?;
+    /// Ends the shadow of one version and tells what it has seen.
+    pub fn stop(&self, kind: PolicyKind, version: &Digest) -> Option<ShadowCard> {
+        let Shadow { queue, tally: seen } = self.lock().remove(&(kind, *version))?;
         drop(queue);
         tally(&seen).stopped = true;
-        self.hub.aside(|asides| {
-            asides.shadows.remove(kind.slug());
-        });
         let card = tally(&seen).card.clone();
+        self.hub.aside(|asides| {
+            asides.shadows.remove(&(card.kind.clone(), card.digest.clone()));
+        });
         Some(card)
     }
 
-    pub fn card(&self, kind: PolicyKind) -> Option<ShadowCard> {
-        self.lock().get(&kind).map(|shadow| tally(&shadow.tally).card.clone())
+    pub fn card(&self, kind: PolicyKind, version: &Digest) -> Option<ShadowCard> {
+        self.lock().get(&(kind, *version)).map(|shadow| tally(&shadow.tally).card.clone())
+    }
+
+    /// What a kind's shadows have seen so far.
+    pub fn cards(&self, kind: PolicyKind) -> Vec<ShadowCard> {
+        cards(&self.lock(), kind)
     }
 
     /// Ends when the driver does.
@@ -171,16 +206,35 @@ impl Shadows {
         }
         for (index, recorded) in batch.entries.iter().enumerate() {
             let Event::Decided(decision) = &recorded.event else { continue };
-            let Some(shadow) = running.get(&decision.kind) else { continue };
-            match shadow.queue.try_send((batch.clone(), index)) {
-                Ok(()) => {}
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => tally(&shadow.tally).card.dropped += 1,
+            for (_, shadow) in of_kind(&running, decision.kind) {
+                match shadow.queue.try_send((batch.clone(), index)) {
+                    Ok(()) => {}
+                    Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => tally(&shadow.tally).card.dropped += 1,
+                }
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PolicyKind, Shadow>> {
+    fn lock(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn of_kind(running: &Running, kind: PolicyKind) -> impl Iterator<Item = (&(PolicyKind, Digest), &Shadow)> {
+    running.iter().filter(move |((of, _), _)| *of == kind)
+}
+
+fn cards(running: &Running, kind: PolicyKind) -> Vec<ShadowCard> {
+    of_kind(running, kind)
+        .map(|(_, shadow)| tally(&shadow.tally).card.clone())
+        .collect()
+}
+
+/// Lets everybody else go first: what decides, and what trains.
+fn stand_back() {
+    // SAFETY: a plain system call on this thread alone; where it is refused the shadow runs as it would have.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS as _, libc::gettid() as libc::id_t, NICENESS);
     }
 }
 
@@ -248,7 +302,7 @@ impl Worker {
         self.hub.aside(|asides| {
             let Tally { card, stopped, .. } = &*tally(&self.tally);
             if !stopped {
-                asides.shadows.insert(card.kind.clone(), card.clone());
+                asides.shadows.insert((card.kind.clone(), card.digest.clone()), card.clone());
             }
         });
     }

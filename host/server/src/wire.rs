@@ -180,7 +180,8 @@ pub struct PolicyCard {
     /// Name of the key that signed its code.
     pub signed_by: Option<String>,
     pub canary: Option<CanaryCard>,
-    pub shadow: Option<ShadowCard>,
+    /// Versions that see what is decided and decide nothing, the oldest first.
+    pub shadows: Vec<ShadowCard>,
     pub breaker: BreakerCard,
     pub quarantine: Vec<QuarantineCard>,
     /// The latest refused file of this kind since the last activation.

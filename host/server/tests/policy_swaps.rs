@@ -27,6 +27,13 @@ fn decide(ctx) {{ #{{ verdict: "give_up", reasons: [ #{{ code: "counted", text: 
     )
 }
 
+/// The idler as a file of a later version.
+fn versioned(fixture: &Fixture, number: u32) -> String {
+    let path = fixture.data.path().join(format!("idler-{number}.rhai"));
+    std::fs::write(&path, IDLER.replace("1.0.0", &format!("{number}.0.0"))).expect("written");
+    path.to_str().expect("a plain path").to_string()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_and_a_shadow_tell_what_a_policy_would_do_and_a_broken_budget_refuses_it() {
     let fixture = common::start().await;
@@ -38,21 +45,38 @@ async fn a_replay_and_a_shadow_tell_what_a_policy_would_do_and_a_broken_budget_r
     let started = pointsman(&fixture, &["policy", "shadow", "start", file, "--json"]).await;
     assert_eq!(started.status.code(), Some(0), "{}", talk(&started));
     let again = pointsman(&fixture, &["policy", "shadow", "start", file]).await;
-    assert_eq!(again.status.code(), Some(5), "one shadow of a kind: {}", talk(&again));
+    assert_eq!(again.status.code(), Some(5), "one shadow of a version: {}", talk(&again));
+    // A second version of the kind beside it sees the same bytes, and five of them are too many.
+    let others: Vec<_> = (2..=5).map(|number| versioned(&fixture, number)).collect();
+    for other in &others[..3] {
+        let started = pointsman(&fixture, &["policy", "shadow", "start", other]).await;
+        assert_eq!(started.status.code(), Some(0), "{}", talk(&started));
+    }
+    let fifth = pointsman(&fixture, &["policy", "shadow", "start", &others[3]]).await;
+    assert_eq!(fifth.status.code(), Some(5), "four are enough: {}", talk(&fifth));
     decide_some(&fixture, 3).await;
     let seen = fixture
         .wait_for("the shadow has seen them", |state| {
-            card(state, "source-selection")["shadow"]["asked"].as_u64() >= Some(3)
+            let cards = card(state, "source-selection")["shadows"].as_array().cloned().unwrap_or_default();
+            cards.len() == 4 && cards.iter().all(|shadow| shadow["asked"].as_u64() >= Some(3))
         })
         .await;
-    let shadow = card(&seen, "source-selection")["shadow"].clone();
+    let shadow = card(&seen, "source-selection")["shadows"][0].clone();
     assert!(shadow["disagreed"].as_u64() >= Some(3), "{shadow:#}");
     assert_eq!(shadow["classes"][0]["slug"], "idles_more");
     assert_eq!((&shadow["faults"], &shadow["dropped"]), (&json!(0), &json!(0)));
+    let which = pointsman(&fixture, &["policy", "shadow", "stop", "source-selection"]).await;
+    assert_eq!(which.status.code(), Some(5), "{}", talk(&which));
+    for version in ["2.0.0", "3.0.0", "4.0.0"] {
+        let named = format!("idler@{version}");
+        let stopped = json_of(&pointsman(&fixture, &["policy", "shadow", "stop", "source-selection", &named, "--json"]).await);
+        assert_eq!(stopped["version"], version);
+        assert!(stopped["asked"].as_u64() >= Some(3), "{stopped:#}");
+    }
     let stopped = json_of(&pointsman(&fixture, &["policy", "shadow", "stop", "source-selection", "--json"]).await);
     assert!(stopped["disagreements"].as_array().is_some_and(|rows| !rows.is_empty()));
     fixture
-        .wait_for("no shadow", |state| card(state, "source-selection")["shadow"].is_null())
+        .wait_for("no shadow", |state| card(state, "source-selection")["shadows"][0].is_null())
         .await;
 
     // The replay of the journal says the same, with a host and without.

@@ -128,7 +128,7 @@ async fn a_shadow_stage_waits_for_live_decisions_and_can_refuse_pass_or_be_cance
     assert_eq!(started.status, 202, "{}", started.text);
     let strict = started.json()["swap"].clone();
     fixture
-        .wait_for("a shadow", |state| card(state, "source-selection")["shadow"].is_object())
+        .wait_for("a shadow", |state| card(state, "source-selection")["shadows"][0].is_object())
         .await;
     decide_some(&fixture, 3).await;
     let swap = wait_for_swap(&fixture, &strict).await;
@@ -148,7 +148,7 @@ async fn a_shadow_stage_waits_for_live_decisions_and_can_refuse_pass_or_be_cance
     let id = started.json()["swap"].clone();
     fixture
         .wait_for("its shadow", |state| {
-            card(state, "source-selection")["shadow"]["version"] == "1.1.0"
+            card(state, "source-selection")["shadows"][0]["version"] == "1.1.0"
         })
         .await;
     let cancelled = pointsman(&fixture, &["policy", "swaps", &id.to_string(), "--cancel"]).await;
@@ -160,7 +160,7 @@ async fn a_shadow_stage_waits_for_live_decisions_and_can_refuse_pass_or_be_cance
         "{swap:#}"
     );
     let state = fixture
-        .wait_for("no shadow", |state| card(state, "source-selection")["shadow"].is_null())
+        .wait_for("no shadow", |state| card(state, "source-selection")["shadows"][0].is_null())
         .await;
     assert_eq!(card(&state, "source-selection")["digest"], before["digest"]);
     let again = pointsman(&fixture, &["policy", "swaps", &id.to_string(), "--cancel"]).await;
@@ -172,7 +172,7 @@ async fn a_shadow_stage_waits_for_live_decisions_and_can_refuse_pass_or_be_cance
     let id = started.json()["swap"].clone();
     fixture
         .wait_for("its shadow", |state| {
-            card(state, "source-selection")["shadow"]["version"] == "1.2.0"
+            card(state, "source-selection")["shadows"][0]["version"] == "1.2.0"
         })
         .await;
     decide_some(&fixture, 2).await;
@@ -380,9 +380,9 @@ async fn a_stored_version_can_be_put_in_shadow_and_is_there_again_after_a_restar
     let host = Host::start(common::options(&data)).await.expect("the host starts again");
     let fixture = Fixture { host, data };
     let state = fixture
-        .wait_for("its shadow", |state| card(state, "source-selection")["shadow"].is_object())
+        .wait_for("its shadow", |state| card(state, "source-selection")["shadows"][0].is_object())
         .await;
-    assert_eq!(card(&state, "source-selection")["shadow"]["digest"], shadow.json()["digest"]);
+    assert_eq!(card(&state, "source-selection")["shadows"][0]["digest"], shadow.json()["digest"]);
     let stopped = json_of(&pointsman(&fixture, &["policy", "shadow", "stop", "source-selection", "--json"]).await);
     assert_eq!(stopped["version"], "1.0.0");
     let Fixture { host, data } = fixture;
@@ -391,7 +391,7 @@ async fn a_stored_version_can_be_put_in_shadow_and_is_there_again_after_a_restar
     // Stopped, it does not come back; what was activated as a set says so in every list.
     let host = Host::start(common::options(&data)).await.expect("the host starts again");
     let fixture = Fixture { host, data };
-    assert!(card(&fixture.fetch("/api/v1/state").await, "source-selection")["shadow"].is_null());
+    assert!(card(&fixture.fetch("/api/v1/state").await, "source-selection")["shadows"][0].is_null());
     let set = json!({ "policies": [
         { "stored": "idler@1.0.0" },
         { "file": "retry.rhai", "text": retry_rhai().replace("1.0.0", "1.3.0") },

@@ -48,7 +48,7 @@ export async function endCanary(card: PolicyCard, canary: CanaryCard, promote: b
 }
 
 export function stopShadow(shadow: ShadowCard): Promise<boolean> {
-  return act(write(ofKind(shadow.kind, 'shadow/stop'), {}), { text: `${named(shadow)} is in shadow no more` });
+  return act(write(ofKind(shadow.kind, 'shadow/stop'), { version: shadow.digest }), { text: `${named(shadow)} is in shadow no more` });
 }
 
 // Into service.
@@ -116,7 +116,7 @@ export async function activateShadow(shadow: ShadowCard, tripped: boolean): Prom
   }
   const answer = await askTerms(`Activate ${named(shadow)}?`, 'It leaves the shadow and decides, once it has gone through all stages.', 'Activate', tripped);
   if (answer === null) return false;
-  const stopped = await write(ofKind(shadow.kind, 'shadow/stop'), {});
+  const stopped = await write(ofKind(shadow.kind, 'shadow/stop'), { version: shadow.digest });
   if (!stopped.ok && stopped.problem.status !== 404) return failed(stopped.problem);
   return ended(await activateUploads([upload], answer));
 }

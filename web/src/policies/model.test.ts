@@ -8,15 +8,15 @@ test('a kind that simply serves has nothing to tell; trouble comes before trials
   const busy = policyFactory.serving('retry', {
     confirm_by: 5,
     pinned: 'by ada',
-    shadow: shadowFactory.watching(1, 0),
+    shadows: [shadowFactory.watching(1, 0), { ...shadowFactory.watching(1, 0), digest: 'cd' }],
     quarantine: [{ key: 'ab', since: 1, faults: 2, detail: '' }],
     canary: { name: 'backoff', version: '2.0.0', digest: 'ab', engine: 'rhai', share: 0.2, actor: 'web', reason: '', since: 1, decisions: 0, faults: 0, faults_in_a_row: 0 },
   });
-  expect(badges(busy).map((badge) => badge.text)).toEqual(['to be confirmed', '1 input set aside', 'canary 20 %', 'shadow', 'pinned']);
+  expect(badges(busy).map((badge) => badge.text)).toEqual(['to be confirmed', '1 input set aside', 'canary 20 %', '2 shadows', 'pinned']);
 });
 
 test('a host that does not tell of breaker and trials yet is shown all the same', () => {
-  const { breaker: _, quarantine: _quarantine, canary: _canary, shadow: _shadow, ...older } = policyFactory.serving('retry');
+  const { breaker: _, quarantine: _quarantine, canary: _canary, shadows: _shadows, ...older } = policyFactory.serving('retry');
   expect(badges(older as PolicyCard)).toEqual([]);
   expect(breakerView(undefined).tripped).toBe(0);
 });

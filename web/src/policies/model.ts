@@ -18,7 +18,8 @@ export function badges(card: PolicyCard): BadgeView[] {
   const aside = card.quarantine?.length ?? 0;
   if (aside > 0) add('warn', 'pause', `${plural(aside, 'input')} set aside`, 'The built-in answers these inputs');
   if (card.canary) add('info', 'play', `canary ${percent(card.canary.share)}`, `${named(card.canary)} decides a share of the questions`);
-  if (card.shadow) add('info', 'ring', 'shadow', `${named(card.shadow)} sees what is decided and decides nothing`);
+  const shadows = card.shadows ?? [];
+  if (shadows.length > 0) add('info', 'ring', shadows.length > 1 ? plural(shadows.length, 'shadow') : 'shadow', `${shadows.map(named).join(', ')}: sees what is decided and decides nothing`);
   if (card.pinned) add('info', 'stop', 'pinned', `Pinned ${card.pinned}`);
   return found;
 }

@@ -111,7 +111,7 @@ export const policyFactory = {
     pinned: null,
     signed_by: null,
     canary: null,
-    shadow: null,
+    shadows: [],
     breaker: { faults_in_a_row: 0, faults_in_a_row_max: 3, faults_in_window: 0, faults_in_window_max: 5, window_ms: 600_000, tripped: [] },
     quarantine: [],
     problem: null,

@@ -284,8 +284,9 @@ pub(crate) fn start_shadow(client: &Client, json: bool, policy: &str, settings: 
     Ok(())
 }
 
-pub(crate) fn stop_shadow(client: &Client, json: bool, kind: &str) -> Result<(), Exit> {
-    let answer = client.post(&format!("/api/v1/policies/{}/shadow/stop", url_encoded(kind)), &json!({}))?;
+pub(crate) fn stop_shadow(client: &Client, json: bool, kind: &str, version: Option<&str>) -> Result<(), Exit> {
+    let path = format!("/api/v1/policies/{}/shadow/stop", url_encoded(kind));
+    let answer = client.post(&path, &json!({ "version": version }))?;
     if json {
         println!("{answer}");
         return Ok(());

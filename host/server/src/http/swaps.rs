@@ -255,20 +255,24 @@ pub(super) async fn start_shadow(
 ) -> Result<Json<ShadowCard>, ApiError> {
     let actor = actor(&headers)?;
     let offer = offer_of(&app, upload).await?;
-    let started = blocking(move || {
-        let kind = app.policies.start_shadow(&offer, &actor)?;
-        app.policies.shadows.card(kind).ok_or_else(|| no_shadow(kind))
-    });
-    started.await?.map(Json)
+    blocking(move || app.policies.start_shadow(&offer, &actor)).await?.map(Json)
 }
 
-pub(super) async fn stop_shadow(State(app): State<App>, Path(path): Path<String>) -> Result<Json<ShadowCard>, ApiError> {
+/// Body that ends a shadow.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StopShadow {
+    /// Digest or `NAME@VERSION` of the version; need not be said where the kind has one shadow alone.
+    version: Option<String>,
+}
+
+pub(super) async fn stop_shadow(
+    State(app): State<App>,
+    Path(path): Path<String>,
+    OptionalBody(StopShadow { version }): OptionalBody<StopShadow>,
+) -> Result<Json<ShadowCard>, ApiError> {
     let kind = super::kind(&path)?;
-    app.policies.stop_shadow(kind).map(Json).ok_or_else(|| no_shadow(kind))
-}
-
-fn no_shadow(kind: PolicyKind) -> ApiError {
-    ApiError::not_found("no_shadow", format!("no version is in shadow for {kind}")).fix("`pointsman policy shadow start FILE` starts one")
+    app.policies.stop_shadow(kind, version.as_deref()).map(Json)
 }
 
 /// Body of a rollback.

@@ -1,8 +1,8 @@
 //! The stages of a swap, one after the other.
 
 use super::{Goal, Installer, Offer, Order, SwapEnd, check, lock};
-use crate::inbox::Rejected;
 use crate::dry_run::{self, JournalWindow, Question, Span, WindowError, engines_of};
+use crate::inbox::Rejected;
 use crate::signing::Signed;
 use crate::swaps::Progress;
 use crate::wire::{PolicyProblem, ReplayReport};
@@ -310,13 +310,13 @@ impl Installer {
             progress.skip(part, "shadow", "not asked for");
             return Ok(());
         };
-        let kind = checked.description.kind;
+        let (kind, version) = (checked.description.kind, checked.description.policy.digest);
         let fail = |message: String, fix: Option<String>| Err(refused(ProblemCode::ShadowDisagreed, "shadow", file, message, fix));
         if let Err(occupied) = self.shadows.watch(checked, file, &order.actor.0, state, start.guards) {
-            return fail(occupied.to_string(), Some(format!("`pointsman policy shadow stop {kind}` ends it")));
+            return fail(occupied.to_string(), Some(occupied.fix()));
         }
         let card = loop {
-            let Some(card) = self.shadows.card(kind) else {
+            let Some(card) = self.shadows.card(kind, &version) else {
                 return fail("its shadow was stopped".to_string(), None);
             };
             let asked = u32::try_from(card.asked).unwrap_or(u32::MAX);
@@ -329,7 +329,7 @@ impl Installer {
             }
             std::thread::sleep(LOOK_EVERY);
         };
-        self.shadows.stop(kind);
+        self.shadows.stop(kind, &version);
         self.go_on(file, "shadow", progress)?;
         let share = card.disagreed as f64 / card.asked.max(1) as f64;
         let words = format!(

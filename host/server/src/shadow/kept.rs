@@ -1,16 +1,17 @@
-//! Shadows over a restart: what was offered, a file for each kind. What they had seen is not kept; they count anew.
+//! Shadows over a restart: what was offered, a file for each. What they had seen is not kept; they count anew.
 //!
 //! A shadow decides nothing, so it is in no journal, and a file that is lost or damaged costs nothing but the shadow.
 
 use crate::policy_install::Offer;
+use crate::wire::ShadowCard;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pointsman_model::Actor;
-use pointsman_model::policy::{PolicyKind, Setting};
+use pointsman_model::policy::Setting;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where offers of shadows lie.
 pub struct KeptShadows {
@@ -32,7 +33,7 @@ impl KeptShadows {
         KeptShadows { directory }
     }
 
-    pub fn keep(&self, kind: PolicyKind, offer: &Offer, actor: &Actor) -> io::Result<()> {
+    pub fn keep(&self, card: &ShadowCard, offer: &Offer, actor: &Actor) -> io::Result<()> {
         let Offer {
             file,
             code,
@@ -50,47 +51,57 @@ impl KeptShadows {
             actor: actor.0.clone(),
         };
         fs::create_dir_all(&self.directory)?;
-        let path = self.path(kind);
+        let path = self.path(card);
         // Written beside and renamed, so that a start reads the whole file or none.
         let beside = path.with_extension("tmp");
         fs::write(&beside, serde_json::to_vec(&kept)?)?;
         fs::rename(&beside, &path)
     }
 
-    pub fn forget(&self, kind: PolicyKind) -> io::Result<()> {
-        match fs::remove_file(self.path(kind)) {
+    pub fn forget(&self, card: &ShadowCard) -> io::Result<()> {
+        match fs::remove_file(self.path(card)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
     }
 
-    /// None where there is none; an error where there is one that cannot be read.
-    pub fn find(&self, kind: PolicyKind) -> io::Result<Option<(Offer, Actor)>> {
-        let bytes = match fs::read(self.path(kind)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+    /// Each file's name, and what was offered or why that cannot be read.
+    pub fn all(&self) -> io::Result<Vec<(String, io::Result<(Offer, Actor)>)>> {
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let Kept {
-            file,
-            code_base64,
-            settings,
-            trusted,
-            signature,
-            actor,
-        } = serde_json::from_slice(&bytes)?;
-        let offer = Offer {
-            file,
-            code: STANDARD.decode(code_base64).map_err(io::Error::other)?,
-            settings,
-            trusted,
-            signature,
-            ..Offer::default()
-        };
-        Ok(Some((offer, Actor(actor))))
+        let mut paths = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<io::Result<Vec<PathBuf>>>()?;
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        paths.sort();
+        let named = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(paths.iter().map(|path| (named(path), read(path))).collect())
     }
 
-    fn path(&self, kind: PolicyKind) -> PathBuf {
-        self.directory.join(format!("{kind}.json"))
+    fn path(&self, card: &ShadowCard) -> PathBuf {
+        self.directory.join(format!("{}-{}.json", card.kind, card.digest))
     }
+}
+
+fn read(path: &Path) -> io::Result<(Offer, Actor)> {
+    let Kept {
+        file,
+        code_base64,
+        settings,
+        trusted,
+        signature,
+        actor,
+    } = serde_json::from_slice(&fs::read(path)?)?;
+    let offer = Offer {
+        file,
+        code: STANDARD.decode(code_base64).map_err(io::Error::other)?,
+        settings,
+        trusted,
+        signature,
+        ..Offer::default()
+    };
+    Ok((offer, Actor(actor)))
 }
