@@ -30,7 +30,7 @@ pub fn wrap_with_world(module: &[u8], contract: &Path, world: &str) -> Result<Ve
         .select_world(&[package], Some(world))
         .map_err(|error| refused(format!("{error:#}")))?;
     let mut module = module.to_vec();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
         .map_err(|error| ComponentError::Encode(format!("{error:#}")))?;
     wrap(&module)
 }

@@ -103,7 +103,7 @@ fn wordless() -> Vec<u8> {
     let world = resolve
         .select_world(&[package], Some("retry"))
         .expect("the contract has this world");
-    wit_component::embed_component_metadata(&mut core, &resolve, world, wit_component::StringEncoding::UTF8, false).expect("types embed");
+    wit_component::embed_component_metadata(&mut core, &resolve, world, wit_component::StringEncoding::UTF8).expect("types embed");
     let mut encoder = wit_component::ComponentEncoder::default();
     let encoder = encoder.module(&core).expect("the module fits the world");
     encoder.encode().expect("a component")

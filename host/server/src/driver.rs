@@ -31,6 +31,9 @@ const SNAPSHOT_EVERY: u64 = 2_000;
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// Least time between two tries that callers cause.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// Least time between two tellings of what is wanted. The first after a pause goes out at once; under load a step commits
+/// every few hundred microseconds, and each telling copies all runs.
+const TELL_EVERY: Duration = Duration::from_millis(5);
 /// Longest sleep; a clock that jumps is noticed after it.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 
@@ -102,6 +105,8 @@ struct Loop {
     settled_at: u64,
     view_given: Instant,
     view_waits: bool,
+    wants_told: Instant,
+    wants_wait: bool,
     /// Since when the journal cannot be written, and when that was last tried.
     read_only: Option<ReadOnly>,
 }
@@ -167,6 +172,8 @@ impl Loop {
             settled_at,
             view_given: Instant::now(),
             view_waits: false,
+            wants_told: Instant::now(),
+            wants_wait: false,
             read_only: None,
         }
     }
@@ -180,6 +187,9 @@ impl Loop {
                 Woken::Time => self.step(None)?,
                 Woken::Stop => true,
             };
+            if self.wants_wait && self.wants_told.elapsed() >= TELL_EVERY {
+                self.tell_wants();
+            }
             self.give_view();
             if stop {
                 break;
@@ -192,6 +202,9 @@ impl Loop {
         let mut timeout = SLEEP_MAX;
         if self.view_waits {
             timeout = timeout.min(PUBLISH_EVERY.saturating_sub(self.view_given.elapsed()));
+        }
+        if self.wants_wait {
+            timeout = timeout.min(TELL_EVERY.saturating_sub(self.wants_told.elapsed()));
         }
         match &self.read_only {
             Some(read_only) => timeout = timeout.min(PROBE_EVERY.saturating_sub(read_only.tried.elapsed())),
@@ -326,7 +339,7 @@ impl Loop {
         let batch = Arc::new(batch);
         self.view.fold(&batch);
         self.view_waits = true;
-        self.tell_wants();
+        self.wants_wait = true;
         // An error says only that nobody listens.
         let _ = self.events.send(batch);
         if self.last_seq.0 - self.snapshot_seq.0 >= SNAPSHOT_EVERY {
@@ -337,6 +350,8 @@ impl Loop {
 
     fn tell_wants(&mut self) {
         (self.on_wants)(self.coordinator.wants());
+        self.wants_told = Instant::now();
+        self.wants_wait = false;
     }
 
     fn give_view(&mut self) {

@@ -116,7 +116,7 @@ impl Index {
     /// Ready sources of a lane, at most `limit`: a turn for each host with room, oldest first, so that one host's
     /// backlog hides nobody. Answers the ids and how many ready ones were left out.
     pub fn shortlist(&self, lane: Lane, now: Millis, limit: usize, room: impl Fn(&str) -> bool) -> (Vec<SourceId>, u32) {
-        let mut by_host: BTreeMap<&str, BTreeSet<SourceId>> = BTreeMap::new();
+        let mut by_host: BTreeMap<&str, Vec<SourceId>> = BTreeMap::new();
         let mut total = 0usize;
         for ((found, host), ids) in self.ready.range((lane, String::new())..) {
             if *found != lane {
@@ -131,12 +131,15 @@ impl Index {
             match self.waiting_lane.get(id) {
                 Some((found, host)) if *found == lane && room(host) => {
                     total += 1;
-                    by_host.entry(host).or_default().insert(*id);
+                    let ids = by_host.entry(host).or_default();
+                    // Both lists of a host are in order, and no source is in both.
+                    let place = ids.partition_point(|before| before < id);
+                    ids.insert(place, *id);
                 }
                 _ => {}
             }
         }
-        let mut turns: Vec<_> = by_host.into_values().map(BTreeSet::into_iter).collect();
+        let mut turns: Vec<_> = by_host.into_values().map(Vec::into_iter).collect();
         let mut ids = Vec::with_capacity(limit.min(total));
         while ids.len() < limit && !turns.is_empty() {
             turns.retain_mut(|turn| match turn.next() {

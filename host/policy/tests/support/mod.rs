@@ -61,7 +61,7 @@ pub fn component_of_worlds(core: &[u8], items: &str) -> Vec<u8> {
 
 fn encoded(core: &[u8], resolve: &wit_parser::Resolve, world: wit_parser::WorldId) -> Vec<u8> {
     let mut core = core.to_vec();
-    wit_component::embed_component_metadata(&mut core, resolve, world, wit_component::StringEncoding::UTF8, false).expect("types embed");
+    wit_component::embed_component_metadata(&mut core, resolve, world, wit_component::StringEncoding::UTF8).expect("types embed");
     wit_component::ComponentEncoder::default()
         .module(&core)
         .expect("the module fits the world")

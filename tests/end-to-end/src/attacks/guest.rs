@@ -86,7 +86,7 @@ fn component_of(core: &[u8]) -> Result<Vec<u8>> {
     let (package, _) = resolve.push_dir(wit)?;
     let world = resolve.select_world(&[package], Some("retry"))?;
     let mut core = core.to_vec();
-    wit_component::embed_component_metadata(&mut core, &resolve, world, wit_component::StringEncoding::UTF8, false)?;
+    wit_component::embed_component_metadata(&mut core, &resolve, world, wit_component::StringEncoding::UTF8)?;
     wit_component::ComponentEncoder::default().module(&core)?.encode()
 }
 

@@ -1,8 +1,6 @@
 //! Every bad input gets a problem with a stable code, the field and, where there is one, the cure; and changes nothing.
 
-mod common;
-
-use common::request;
+use crate::common::{self, request};
 use serde_json::{Value, json};
 
 const JSON: (&str, &str) = ("content-type", "application/json");

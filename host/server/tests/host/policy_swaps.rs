@@ -1,8 +1,6 @@
 //! Swaps one can see, try beforehand, and take back.
 
-mod common;
-
-use common::{Fixture, card, decide_some, json_of, pointsman, retry_rhai, stage, talk};
+use crate::common::{self, Fixture, card, decide_some, json_of, pointsman, retry_rhai, stage, talk};
 use pointsman::host::{Host, HostOptions};
 use pointsman::signing;
 use serde_json::json;

@@ -1,8 +1,6 @@
 //! The first model is made by a real trainer, answers requests, and is there again after a restart.
 
-mod common;
-
-use common::request;
+use crate::common::{self, request};
 use pointsman::host::Host;
 use serde_json::{Value, json};
 

@@ -1,8 +1,6 @@
 //! Host and Origin are checked on every route, on every method, and on the upgrade to a WebSocket.
 
-mod common;
-
-use common::{UPGRADE, request};
+use crate::common::{self, UPGRADE, request};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]

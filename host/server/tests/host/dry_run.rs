@@ -1,8 +1,6 @@
 //! Recorded decisions asked about again: dry runs with a host, without one and from a file; and verification.
 
-mod common;
-
-use common::{Fixture, request};
+use crate::common::{self, Fixture, request};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,7 +1,6 @@
 //! The command line against a real host: exit codes, and the shapes of what `--json` prints.
 
-mod common;
-
+use crate::common;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,7 +1,6 @@
 //! A policy that is saved goes live; one that is refused leaves the one before serving and says where and how to cure it.
 
-mod common;
-
+use crate::common;
 use pointsman::host::{Host, HostOptions};
 use serde_json::Value;
 use std::path::Path;
