@@ -2,19 +2,11 @@
 
 mod common;
 
+use common::pointsman_of;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn pointsman(url: &str, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pointsman"))
-        .args(arguments)
-        .env("POINTSMAN_URL", url)
-        .env_remove("POINTSMAN_DATA")
-        .output()
-        .expect("the program runs")
-}
+use std::process::Output;
 
 /// A value's shape: names and kinds, without the values.
 fn shape(value: &Value) -> String {
@@ -77,7 +69,7 @@ async fn json_keeps_its_shape_and_exit_codes_their_meaning() {
     for (arguments, code) in commands {
         let output = tokio::task::spawn_blocking({
             let (url, arguments) = (url.clone(), arguments.iter().map(|text| text.to_string()).collect::<Vec<_>>());
-            move || pointsman(&url, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+            move || pointsman_of(&url, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
         });
         let output = output.await.expect("it ran");
         let (out, talk) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -104,7 +96,7 @@ async fn json_keeps_its_shape_and_exit_codes_their_meaning() {
         };
         writeln!(found, "{} -> {code}\n  {shown}", words.join(" ")).expect("text");
     }
-    let gone = tokio::task::spawn_blocking(|| pointsman("http://127.0.0.1:9", &["status"]))
+    let gone = tokio::task::spawn_blocking(|| pointsman_of("http://127.0.0.1:9", &["status"]))
         .await
         .expect("it ran");
     assert_eq!(gone.status.code(), Some(7), "{}", String::from_utf8_lossy(&gone.stderr));

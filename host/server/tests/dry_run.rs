@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{Fixture, request};
+use common::{Fixture, json_of, pointsman, request, talk};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A selection policy that never picks.
 const IDLER: &str = r#"
@@ -13,30 +13,8 @@ fn describe() { #{ name: "idler", version: "1.0.0", kind: "source-selection", su
 fn decide(ctx) { #{ verdict: "idle", reasons: [ #{ code: "resting", text: "It rests." } ] } }
 "#;
 
-async fn pointsman(fixture: &Fixture, arguments: &[&str]) -> Output {
-    let url = fixture.url();
-    let arguments: Vec<String> = arguments.iter().map(|text| text.to_string()).collect();
-    let run = move || {
-        Command::new(env!("CARGO_BIN_EXE_pointsman"))
-            .args(arguments)
-            .env("POINTSMAN_URL", url)
-            .env_remove("POINTSMAN_DATA")
-            .output()
-            .expect("the program runs")
-    };
-    tokio::task::spawn_blocking(run).await.expect("it ran")
-}
-
 fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn talk(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn json_of(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", text_of(output), talk(output)))
 }
 
 fn picks(state: &Value) -> usize {
