@@ -31,13 +31,11 @@ const CASES_DEFAULT: u32 = 100;
 const LINES_WAITING: usize = 64;
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 
-/// Body of `dry-run`: one policy, and which decisions.
+/// Body of `dry-run`: one policy, a file or a version that the journal keeps, and which decisions.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DryRunBody {
     pub policy: Option<PolicyUpload>,
-    /// Instead of a policy: a version that was active before.
-    pub stored: Option<String>,
     /// The latest decisions of its kind; 1000 where nothing is named.
     pub last: Option<u32>,
     /// Those made at this time or later, in milliseconds since 1970.
@@ -71,24 +69,19 @@ fn span(last: Option<u32>, since: Option<u64>, decision: Option<u64>) -> Result<
 pub(super) async fn dry_run(State(app): State<App>, Body(body): Body<DryRunBody>) -> Result<Response, ApiError> {
     let DryRunBody {
         policy,
-        stored,
         last,
         since,
         decision,
         cases,
     } = body;
-    if policy.is_some() == stored.is_some() {
-        return Err(wrong("/policy", "either policy or stored"));
-    }
+    let Some(upload) = policy else {
+        return Err(wrong("/policy", "a policy is missing: a file's name with its text, or the name of a stored version"));
+    };
     let span = span(last, since, decision)?;
     let cases = cases.unwrap_or(CASES_DEFAULT) as usize;
     if cases > CASES_MAX {
         return Err(wrong("/cases", format!("at most {CASES_MAX}")));
     }
-    let upload = policy.unwrap_or_else(|| PolicyUpload {
-        stored,
-        ..PolicyUpload::default()
-    });
     let offer = offer_of(&app, upload).await?;
     let guards = app.inbox.look(|state| Guards::of(&state.settings)).await?;
     let checking = app.clone();

@@ -98,7 +98,6 @@ fn by_host(client: &Client, asked: &DryRun) -> Result<(ReplayReport, ReplayTimin
     upload.budgets = budgets;
     let body = DryRunBody {
         policy: Some(upload),
-        stored: None,
         last,
         since: asked.since.map(|ago| now_ms().saturating_sub(ago)),
         decision: asked.decision,
