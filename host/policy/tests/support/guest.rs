@@ -125,7 +125,8 @@ fn contract() -> Result<(wit_parser::Resolve, wit_parser::PackageId), Unmade> {
 fn encoded(core: &[u8], resolve: &wit_parser::Resolve, world: wit_parser::WorldId) -> Result<Vec<u8>, Unmade> {
     let mut core = core.to_vec();
     wit_component::embed_component_metadata(&mut core, resolve, world, wit_component::StringEncoding::UTF8, false).map_err(unmade)?;
-    let mut encoder = wit_component::ComponentEncoder::default().module(&core).map_err(unmade)?;
+    let mut encoder = wit_component::ComponentEncoder::default();
+    encoder.module(&core).map_err(unmade)?;
     encoder.encode().map_err(unmade)
 }
 

@@ -3,6 +3,7 @@
 
 pub mod guest;
 
+#[allow(unused_imports, reason = "not each test writes components of its own")]
 pub use guest::{Guest, component_of_worlds};
 
 use pointsman_coordinator::Policies;
