@@ -19,7 +19,6 @@ use pointsman_coordinator::Guards;
 use pointsman_model::DecisionId;
 use pointsman_model::policy::PolicyLimits;
 use pointsman_policy::Library;
-use pointsman_sim::dry_run::Window;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
