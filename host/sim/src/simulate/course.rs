@@ -8,6 +8,7 @@ use super::outside::Outside;
 use crate::world::EPOCH_MS;
 use pointsman_coordinator::{Coordinator, Policies, Refusal, Reply};
 use pointsman_model::command::{Activation, Command};
+use pointsman_model::event::Emitted;
 use pointsman_model::policy::{PolicyDescription, PolicyKind};
 use pointsman_model::promotion::CandidateStage;
 use pointsman_model::run::{AttemptToken, RunReport, Work};
@@ -53,13 +54,23 @@ pub fn simulate(
     policies: &mut dyn Policies,
     on_progress: &mut dyn FnMut(f64) -> bool,
 ) -> Result<Figures, SimulateError> {
+    simulate_watched(question, policies, on_progress, &mut |_, _| {})
+}
+
+/// The same, telling what a host would have journaled: when, and what, with the contexts of its decisions.
+pub fn simulate_watched(
+    question: &Question<'_>,
+    policies: &mut dyn Policies,
+    on_progress: &mut dyn FnMut(f64) -> bool,
+    on_entry: &mut dyn FnMut(Millis, &Emitted),
+) -> Result<Figures, SimulateError> {
     if !(question.hours > 0.0 && question.hours <= HOURS_MAX) {
         return Err(SimulateError::Hours(question.hours));
     }
     if let Some(problem) = question.model.problems().into_iter().next() {
         return Err(SimulateError::Model(problem));
     }
-    let mut play = Play::new(question, policies);
+    let mut play = Play::new(question, policies, on_entry);
     play.begin()?;
     let mut told_at = 0;
     while play.step() {
@@ -102,6 +113,7 @@ struct Play<'q> {
     outside: Outside<'q>,
     coordinator: Coordinator,
     policies: &'q mut dyn Policies,
+    on_entry: &'q mut dyn FnMut(Millis, &Emitted),
     now: Millis,
     end: Millis,
     /// What comes, by time and order of sending.
@@ -123,7 +135,7 @@ struct Play<'q> {
 }
 
 impl<'q> Play<'q> {
-    fn new(question: &'q Question<'q>, policies: &'q mut dyn Policies) -> Play<'q> {
+    fn new(question: &'q Question<'q>, policies: &'q mut dyn Policies, on_entry: &'q mut dyn FnMut(Millis, &Emitted)) -> Play<'q> {
         let span_ms = (question.hours * 3_600_000.0).round().max(1.0) as Millis;
         let point = |index: usize| EPOCH_MS + span_ms * (index as u64 + 1) / CURVE_POINTS as u64;
         Play {
@@ -131,6 +143,7 @@ impl<'q> Play<'q> {
             outside: Outside::new(question.model, question.seed),
             coordinator: Coordinator::new(),
             policies,
+            on_entry,
             now: EPOCH_MS,
             end: EPOCH_MS + span_ms,
             messages: BTreeMap::new(),
@@ -275,6 +288,7 @@ impl<'q> Play<'q> {
         let handled = self.coordinator.handle(self.now, command, self.policies)?;
         for emitted in handled.events {
             self.entries += 1;
+            (self.on_entry)(self.now, &emitted);
             self.note(&emitted.event);
         }
         let on_trial = self
