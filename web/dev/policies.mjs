@@ -248,7 +248,7 @@ export class Desk {
     if (method !== 'POST') return undefined;
     if (first === 'check') {
       const offer = this.offer(body);
-      return ok(offer.problem ? { ok: false, kind: null, policy: null, digest: null, summary: null, problem: offer.problem } : { ok: true, kind: offer.kind, policy: `${offer.name}@${offer.version}`, digest: offer.digest, summary: 'Capped exponential backoff.', problem: null });
+      return ok(offer.problem ? { ok: false, kind: null, policy: null, digest: null, summary: null, settings: [], problem: offer.problem } : { ok: true, kind: offer.kind, policy: `${offer.name}@${offer.version}`, digest: offer.digest, summary: 'Capped exponential backoff.', settings: offer.settings, problem: null });
     }
     if (first === 'dry-run') {
       const offer = this.offer(body.policy);

@@ -223,6 +223,33 @@ async fn recorded_decisions_are_made_again() {
     let offline = pointsman(&fixture, &["policy", "verify", "--data", data, "--json"]).await;
     assert_eq!(json_of(&offline), report, "{}", talk(&offline));
 
+    // Of one version: fewer, and all of them by it.
+    let of_script_alone = pointsman(&fixture, &["policy", "verify", "--policy", "host-diverse-rhai@1.0.0", "--json"]).await;
+    let of_script = json_of(&of_script_alone);
+    let rows = fixture.fetch("/api/v1/decisions?limit=200").await["decisions"].clone();
+    let by_script = |rows: &[Value]| rows.iter().filter(|row| row["policy"] == "host-diverse-rhai@1.0.0").count();
+    assert_eq!(
+        of_script["looked_at"].as_u64(),
+        rows.as_array().map(|rows| by_script(rows) as u64),
+        "{of_script:#}"
+    );
+    assert!(
+        of_script["looked_at"].as_u64() > Some(0) && of_script["looked_at"].as_u64() < report["looked_at"].as_u64(),
+        "{of_script:#}"
+    );
+    assert_eq!(of_script["identical"], of_script["looked_at"], "{of_script:#}");
+    let unknown = pointsman(&fixture, &["policy", "verify", "--policy", "host-diverse-rhai@9.9.9"]).await;
+    assert_eq!(unknown.status.code(), Some(4), "{}", talk(&unknown));
+    let both = fixture
+        .post("/api/v1/decisions/verify", json!({ "kind": "retry", "policy": "idler@1.0.0" }))
+        .await;
+    assert_eq!(
+        (both.status, &both.json()["errors"][0]["pointer"]),
+        (422, &json!("/policy")),
+        "{}",
+        both.text
+    );
+
     let one = pointsman(&fixture, &["policy", "verify", "1"]).await;
     assert_eq!(one.status.code(), Some(0), "{}", talk(&one));
     assert!(text_of(&one).contains("identical"), "{}", text_of(&one));

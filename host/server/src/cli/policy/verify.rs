@@ -7,10 +7,11 @@ use crate::cli::exit::Exit;
 use crate::cli::progress::Progress;
 use crate::cli::swap::shaped;
 use crate::cli::text::printable;
-use crate::dry_run::{self, JournalWindow, WindowError};
-use crate::http::WindowQuery;
+use crate::dry_run::{self, WindowError};
+use crate::http::VerifyBody;
 use crate::policy_install::own_compiler;
-use crate::verification;
+use crate::problem::ApiError;
+use crate::verification::{self, Asked, AskedError};
 use crate::wire::{ReplayLine, VerificationReport, VerificationRow};
 use clap::Args;
 use pointsman_model::DecisionId;
@@ -27,6 +28,9 @@ pub(crate) struct Verify {
     /// Of one kind only.
     #[arg(long, value_parser = parse_kind)]
     kind: Option<PolicyKind>,
+    /// Of one version only: name@version, a name, or a digest.
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["kind", "decision"])]
+    policy: Option<String>,
     /// The latest decisions [default: 1000].
     #[arg(long, conflicts_with = "decision", value_parser = clap::value_parser!(u32).range(1..=i64::from(dry_run::LAST_MAX)))]
     last: Option<u32>,
@@ -44,7 +48,8 @@ pub(crate) fn verify(client: &Client, json: bool, asked: &Verify) -> Result<Exit
     let report = match &asked.data {
         Some(data) => {
             let (reader, guards) = open(data)?;
-            let mut window = JournalWindow::all(&reader, asked.kind, last).map_err(window_exit)?;
+            let wanted = Asked::of(asked.kind, asked.policy.clone()).ok_or_else(|| Exit::usage("either a kind or a version"))?;
+            let mut window = wanted.window(&reader, last).map_err(asked_exit)?;
             let library = Library::with_compiler(own_compiler());
             let mut tell = |done, total| {
                 progress.tell(done, total);
@@ -53,10 +58,10 @@ pub(crate) fn verify(client: &Client, json: bool, asked: &Verify) -> Result<Exit
             verification::run(&reader, library, guards, &mut window, all_threads(), &mut tell).map_err(window_exit)?
         }
         None => {
-            let body = WindowQuery {
+            let body = VerifyBody {
                 kind: asked.kind.map(|kind| kind.slug().to_string()),
+                policy: asked.policy.clone(),
                 last: Some(last),
-                since: None,
             };
             let mut report = None;
             client.post_lines("/api/v1/decisions/verify", &json!(body), |line| match line {
@@ -99,6 +104,13 @@ fn verify_one(client: &Client, json: bool, asked: &Verify, id: u64) -> Result<Ex
         "diverged" | "same_verdict" => ExitCode::from(Exit::NEGATIVE),
         _ => ExitCode::SUCCESS,
     })
+}
+
+fn asked_exit(error: AskedError) -> Exit {
+    match error {
+        AskedError::Version(error) => Exit::problem(*ApiError::from(error).0),
+        AskedError::Window(error) => window_exit(error),
+    }
 }
 
 fn print_row(row: &VerificationRow) {
