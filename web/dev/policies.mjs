@@ -134,7 +134,10 @@ export class Desk {
 
   /** What a file says of itself, as far as a made-up host looks. */
   offer({ file, text, code_base64, settings = {}, signature, stored }) {
-    if (stored) return this.changed(this.stored(stored), settings);
+    if (stored) {
+      const kept = this.stored(stored);
+      return kept && this.changed(kept, settings);
+    }
     const code = text ?? Buffer.from(code_base64 ?? '', 'base64').toString('latin1');
     const said = (name, otherwise) => new RegExp(`${name}: "([^"]+)"`).exec(code)?.[1] ?? otherwise;
     const unknown = { kind: 'retry', name: 'nobody', version: '0.0.0' };
@@ -246,15 +249,15 @@ export class Desk {
     if (method !== 'POST') return undefined;
     if (first === 'check') {
       const offer = this.offer(body);
-      return ok(offer.problem ? { ok: false, kind: null, policy: null, digest: null, summary: null, problem: offer.problem } : { ok: true, kind: offer.kind, policy: `${offer.name}@${offer.version}`, digest: offer.digest, summary: 'Capped exponential backoff.', problem: null });
+      return ok(offer.problem ? { ok: false, kind: null, policy: null, digest: null, summary: null, settings: [], problem: offer.problem } : { ok: true, kind: offer.kind, policy: `${offer.name}@${offer.version}`, digest: offer.digest, summary: 'Capped exponential backoff.', settings: offer.settings, problem: null });
     }
     if (first === 'dry-run') {
-      const offer = body.stored ? this.stored(body.stored) : this.offer(body.policy);
-      if (!offer) return problem(404, 'no_such_version', `no version '${body.stored}' has ever been active here`);
+      const offer = this.offer(body.policy);
+      if (!offer) return problem(404, 'no_such_version', `no version '${body.policy.stored}' has ever been active here`);
       if (offer.problem) return problem(422, offer.problem.code, `${offer.problem.file}:${offer.problem.line}: ${offer.problem.message}`, offer.problem.fix);
       const text = offer.text ?? '';
       const serves = story.policies.find((one) => one.kind === offer.kind);
-      const same = body.stored ? serves.digest === offer.digest : text === (this.texts.get(serves.digest) ?? script(serves)) && JSON.stringify(body.policy.settings ?? {}) === '{}';
+      const same = body.policy.stored ? serves.digest === offer.digest : text === (this.texts.get(serves.digest) ?? script(serves)) && JSON.stringify(body.policy.settings ?? {}) === '{}';
       return { lines: dryRun(story, { ...offer, same, throws: /\bthrow\b/.test(text), slow: text.includes('slow_down') }, body, this.stepMs) };
     }
     if (first === 'activate') {

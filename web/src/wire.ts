@@ -326,7 +326,11 @@ export type PolicyList = { policies: Array<PolicyDetail>, };
 /**
  * Answer of `POST /api/v1/policies/check`.
  */
-export type PolicyCheck = { ok: boolean, kind: string | null, policy: string | null, digest: string | null, summary: string | null, problem: PolicyProblem | null, };
+export type PolicyCheck = { ok: boolean, kind: string | null, policy: string | null, digest: string | null, summary: string | null,
+/**
+ * Its settings with the values it would run with; none where it was refused.
+ */
+settings: Array<PolicySetting>, problem: PolicyProblem | null, };
 
 /**
  * Answer of a command.

@@ -57,6 +57,22 @@ impl Reader {
         Ok(ids)
     }
 
+    /// The latest decisions that one of these versions made, oldest first. Read from the end back to where each came into
+    /// service first.
+    pub fn latest_decisions_of(&self, versions: &[Digest], last: u32) -> Result<Vec<DecisionId>, ReadError> {
+        let sql = "SELECT id FROM decisions WHERE digest = ?1 AND id > coalesce((SELECT min(decisions_before) FROM \
+                   (SELECT decisions_before FROM activations WHERE digest = ?1 \
+                   UNION ALL SELECT decisions_before FROM policy_canaries WHERE digest = ?1)), 0) ORDER BY id DESC LIMIT ?2";
+        let mut ids = Vec::new();
+        for digest in versions {
+            let found = self.all(sql, (digest.0, last), |row| Ok(DecisionId(rows::number(row, 0)?)))?;
+            ids.extend(found);
+        }
+        ids.sort_unstable();
+        let older = ids.len().saturating_sub(last as usize);
+        Ok(ids.split_off(older))
+    }
+
     /// A decision with its context, not parsed.
     pub fn stored_decision(&self, id: DecisionId) -> Result<Option<StoredDecision>, ReadError> {
         let sql = "SELECT events.seq, events.at, events.payload, recordings.context FROM decisions

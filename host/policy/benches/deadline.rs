@@ -8,10 +8,11 @@ mod support;
 
 use pointsman_coordinator::Policies;
 use pointsman_model::policy::*;
-use pointsman_policy::{Engines, Library, canned_context, sha256, version_digest};
+use pointsman_policy::{Engines, Library, canned_context};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use support::guest::load_unasked;
 use support::*;
 
 const LOOPS: usize = 300;
@@ -37,7 +38,9 @@ fn main() {
         ..PolicyLimits::default()
     };
     let library = Library::new();
-    let endless = load_unasked(&library, PolicyKind::SourceSelection, &endless, limits);
+    let endless = load_unasked(&library, EngineKind::Component, PolicyKind::SourceSelection, &endless, limits)
+        .expect("it loads")
+        .policy;
     println!(
         "an endless loop under the default deadline of {} ms, ms of CPU time beyond it, {loops} times each",
         limits.deadline_ms
@@ -116,27 +119,4 @@ fn spinning<T>(work: impl FnOnce() -> T) -> T {
         done.store(true, Ordering::Relaxed);
         result
     })
-}
-
-/// Loads code as a start of the host does: it would not pass the self-test.
-fn load_unasked(library: &Library, kind: PolicyKind, code: &[u8], limits: PolicyLimits) -> PolicyRef {
-    let engine = EngineKind::Component;
-    let policy = PolicyRef {
-        name: "endless".into(),
-        version: "1".into(),
-        digest: version_digest(engine, kind, sha256(code), &[], limits),
-        engine,
-    };
-    let description = PolicyDescription {
-        policy: policy.clone(),
-        kind,
-        summary: String::new(),
-        settings_schema: Vec::new(),
-        settings: Vec::new(),
-        limits,
-        state_version: 0,
-        code_bytes: code.len() as u64,
-    };
-    library.load_recorded(&description, code).expect("it loads");
-    policy
 }

@@ -10,6 +10,7 @@ use pointsman_model::policy::PolicyKind;
 use pointsman_policy::component::bindings::{log, retry};
 use pointsman_policy::{Engines, Library, canned_context, component};
 use std::hint::black_box;
+use support::guest::Guest;
 use support::questions::*;
 use support::*;
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -74,37 +75,6 @@ fn main() {
 
 /// Hands over its context in a bump of memory that starts anew with each call, and answers "retry at once".
 fn wordless() -> Vec<u8> {
-    let text = r#"(module
-        (memory (export "memory") 4)
-        (global $next (mut i32) (i32.const 65536))
-        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-            (local $at i32)
-            (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
-            (global.set $next (i32.add (local.get $at) (local.get 3)))
-            (if (i32.gt_u (global.get $next) (i32.const 262144)) (then unreachable))
-            (local.get $at))
-        (data (i32.const 256) "wordless")
-        (data (i32.const 272) "1.0.0")
-        (func (export "describe") (result i32)
-            (i32.store (i32.const 1024) (i32.const 256))
-            (i32.store (i32.const 1028) (i32.const 8))
-            (i32.store (i32.const 1032) (i32.const 272))
-            (i32.store (i32.const 1036) (i32.const 5))
-            (i32.store8 (i32.const 1040) (i32.const 1))
-            (i32.const 1024))
-        (func (export "check-settings") (param i32 i32) (result i32) (i32.const 2048))
-        (func (export "decide") (param i32) (result i32)
-            (global.set $next (i32.const 65536))
-            (i32.const 4096)))"#;
-    let mut core = wat::parse_str(text).expect("the text is valid");
-    let mut resolve = wit_parser::Resolve::default();
-    let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/policy-0.1.0");
-    let (package, _) = resolve.push_dir(contract).expect("the contract parses");
-    let world = resolve
-        .select_world(&[package], Some("retry"))
-        .expect("the contract has this world");
-    wit_component::embed_component_metadata(&mut core, &resolve, world, wit_component::StringEncoding::UTF8).expect("types embed");
-    let mut encoder = wit_component::ComponentEncoder::default();
-    let encoder = encoder.module(&core).expect("the module fits the world");
-    encoder.encode().expect("a component")
+    let guest = Guest::deciding("(global.set $next (i32.const 65536)) (i32.const 4096)");
+    guest.component().expect("a component")
 }

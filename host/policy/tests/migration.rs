@@ -9,34 +9,18 @@ use support::*;
 
 /// A retry policy that also exports `migrate`; the body leaves the address of its result.
 fn migrating(migrate: &str) -> Vec<u8> {
-    let core = format!(
-        r#"(module
-            (memory (export "memory") 4)
-            (global $next (mut i32) (i32.const 65536))
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                (local $at i32)
-                (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
-                (global.set $next (i32.add (local.get $at) (local.get 3)))
-                (if (i32.gt_u (global.get $next) (i32.const 262144)) (then unreachable))
-                (local.get $at))
-            (data (i32.const 256) "wat-guest")
-            (data (i32.const 272) "1.0.0")
-            (data (i32.const 288) "it is no number")
-            (func (export "describe") (result i32)
-                (i32.store (i32.const 1024) (i32.const 256))
-                (i32.store (i32.const 1028) (i32.const 9))
-                (i32.store (i32.const 1032) (i32.const 272))
-                (i32.store (i32.const 1036) (i32.const 5))
-                (i32.store8 (i32.const 1040) (i32.const 1))
-                (i32.const 1024))
-            (func (export "check-settings") (param i32 i32) (result i32) (i32.const 2048))
-            (func (export "decide") (param i32) (result i32) (i32.const 4096))
-            (func (export "migrate") (param $from i32) (param $state i32) (param $length i32) (result i32) {migrate}))"#
-    );
+    let guest = Guest {
+        parts: format!(
+            r#"(data (i32.const 288) "it is no number")
+            (func (export "migrate") (param $from i32) (param $state i32) (param $length i32) (result i32) {migrate})"#
+        ),
+        ..Guest::default()
+    };
     component_of_worlds(
-        &wat::parse_str(core).expect("the text is valid"),
+        &guest.core().expect("the text is valid"),
         "include pointsman:policy/retry@0.1.0; include pointsman:policy/state-migration@0.1.0;",
     )
+    .expect("a component")
 }
 
 /// Writes the version it comes from over the first byte, and answers the rest as it was.
@@ -114,6 +98,7 @@ fn wrongly_typed() -> Vec<u8> {
         &wat::parse_str(core).expect("the text is valid"),
         "include pointsman:policy/retry@0.1.0; export migrate: func() -> u32;",
     )
+    .expect("a component")
 }
 
 const SCRIPT: &str = r#"

@@ -2,6 +2,10 @@
 
 mod support;
 
+mod scripts {
+    mod covered;
+}
+
 use pointsman_coordinator::Policies;
 use pointsman_model::context::Context;
 use pointsman_model::decision::*;

@@ -25,6 +25,7 @@
 //! | `answer` | what they return, told precisely where it is wrong |
 //! | `lint` | names that do not exist, found before the script runs |
 //! | `meter` | operations and log of the call under way, and the hooks |
+//! | `coverage` | which lines were run, for tests |
 //! | `fault` | what an error of the interpreter means, with line and column |
 //! | `completion` | functions and fields, for an editor |
 //! | `nearest` | the name that was meant |
@@ -32,6 +33,7 @@
 mod answer;
 mod completion;
 mod context;
+mod coverage;
 mod engine;
 mod fault;
 mod functions;
@@ -42,6 +44,7 @@ mod outcome;
 mod text;
 
 pub use completion::{Completion, Entry, Place, completion};
+pub use coverage::{COVERED_OPERATIONS_FACTOR, Coverage, LinesRun};
 pub use meter::{Ended, Hooks, LOG_BYTES_MAX, LOG_CALLS_MAX, OPERATIONS_PER_LOOK};
 pub use outcome::{AskedLimits, Failure, Mistake, Objection, Outcome, Refusal, Told};
 
@@ -76,34 +79,35 @@ impl std::fmt::Debug for Script {
 impl Script {
     /// Parses and looks for names that do not exist. Runs nothing.
     pub fn load(code: &[u8], hooks: Hooks) -> Result<Script, Refusal> {
-        if code.len() > SCRIPT_BYTES_MAX {
-            let message = format!("{} bytes; at most {SCRIPT_BYTES_MAX} are allowed", code.len());
-            return Err(Refusal::new(Mistake::TooLarge, message).fix("shorten the script, or write it in Rust"));
-        }
-        let source = std::str::from_utf8(code)
-            .map_err(|error| Refusal::new(Mistake::Syntax, format!("it is not UTF-8 text: {error}")).fix("save it as UTF-8"))?;
-        // A mark of byte order is what some editors leave; anything else that cannot be seen has no place in code.
-        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-        if let Some(at) = source.find(text::is_hidden) {
-            let line = source[..at].matches('\n').count() as u32 + 1;
-            let column = source[..at].chars().rev().take_while(|character| *character != '\n').count() as u32 + 1;
-            let character = source[at..].chars().next().unwrap_or('\0').escape_unicode();
-            let message = format!("it holds the character {character}, which cannot be seen");
-            return Err(Refusal::new(Mistake::Syntax, message).at(Some(line), Some(column)).fix("remove it"));
-        }
+        let source = source_of(code)?;
         let engine = engine::engine(hooks);
         let ast = engine.compile(source).map_err(|error| fault::of_parse_error(source, &error))?;
         let properties = lint::check(&ast)?;
+        Ok(Script::of(engine, ast, properties))
+    }
+
+    /// The same script, noting which of its lines are run. It takes more operations for that; see
+    /// [`COVERED_OPERATIONS_FACTOR`].
+    pub fn load_covered(code: &[u8], hooks: Hooks) -> Result<(Script, Coverage), Refusal> {
+        let source = source_of(code)?;
+        let mut engine = engine::engine(hooks);
+        let parsed = engine.compile(source).map_err(|error| fault::of_parse_error(source, &error))?;
+        let properties = lint::check(&parsed)?;
+        let (ast, coverage) = coverage::instrumented(&mut engine, source, &parsed);
+        Ok((Script::of(engine, ast, properties), coverage))
+    }
+
+    fn of(engine: Engine, ast: AST, properties: lint::Properties) -> Script {
         let defines = |name: &str| ast.iter_functions().any(|function| function.name == name);
         let (checks_settings, migrates) = (defines("check_settings"), defines("migrate"));
         let ast = engine.optimize_ast(&Scope::new(), ast, OptimizationLevel::Simple);
-        Ok(Script {
+        Script {
             engine,
             ast,
             properties,
             checks_settings,
             migrates,
-        })
+        }
     }
 
     /// For each call from now on; without it there is no limit.
@@ -173,6 +177,26 @@ impl Script {
             result: result.map_err(|error| fault::of_error(*error)).and_then(read),
         }
     }
+}
+
+/// The text of a script, where it is one.
+fn source_of(code: &[u8]) -> Result<&str, Refusal> {
+    if code.len() > SCRIPT_BYTES_MAX {
+        let message = format!("{} bytes; at most {SCRIPT_BYTES_MAX} are allowed", code.len());
+        return Err(Refusal::new(Mistake::TooLarge, message).fix("shorten the script, or write it in Rust"));
+    }
+    let source = std::str::from_utf8(code)
+        .map_err(|error| Refusal::new(Mistake::Syntax, format!("it is not UTF-8 text: {error}")).fix("save it as UTF-8"))?;
+    // A mark of byte order is what some editors leave; anything else that cannot be seen has no place in code.
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    if let Some(at) = source.find(text::is_hidden) {
+        let line = source[..at].matches('\n').count() as u32 + 1;
+        let column = source[..at].chars().rev().take_while(|character| *character != '\n').count() as u32 + 1;
+        let character = source[at..].chars().next().unwrap_or('\0').escape_unicode();
+        let message = format!("it holds the character {character}, which cannot be seen");
+        return Err(Refusal::new(Mistake::Syntax, message).at(Some(line), Some(column)).fix("remove it"));
+    }
+    Ok(source)
 }
 
 fn unreadable_state<T>(problem: String) -> Outcome<T> {

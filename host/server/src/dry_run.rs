@@ -5,19 +5,17 @@
 mod window;
 mod words;
 
-pub use window::{FileWindow, JournalWindow, Span, WindowError, export};
+pub use window::{FileWindow, JournalWindow, Span, Which, WindowError, export};
 pub use words::{counted, diverged};
 
 use crate::wire;
 use pointsman_coordinator::Guards;
 use pointsman_journal::{ReadError, Reader};
 use pointsman_model::Digest;
-use pointsman_model::context::Context;
-use pointsman_model::decision::Answer;
-use pointsman_model::policy::{Fault, FaultClass, PolicyDescription};
+use pointsman_model::policy::PolicyDescription;
 use pointsman_policy::{Checked, Engines, Library};
 use pointsman_sim::dry_run::{DryRun, Window, dry_run};
-use pointsman_sim::replay::{Budgets, Change};
+use pointsman_sim::replay::{Budgets, Change, guarded};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
@@ -133,15 +131,6 @@ fn library_of(checked: &Checked) -> Library {
 /// Engines over such a library.
 pub fn engines_of(checked: &Checked) -> Engines {
     Engines::new(library_of(checked))
-}
-
-/// What the operators' guards say to an answer.
-pub fn guarded(guards: Guards, context: &Context, answer: &Answer) -> Result<(), Fault> {
-    guards.check(context, &answer.verdict).map_err(|violation| Fault {
-        class: FaultClass::Guard,
-        detail: violation.to_string(),
-        cost: answer.cost,
-    })
 }
 
 /// Recorded versions whose state a version can read as it is: those of its own name with its own state version.

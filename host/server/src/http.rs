@@ -20,7 +20,7 @@ mod versions;
 pub use guard::Guard;
 pub(crate) use jobs::point;
 pub use policies::{PolicyUpload, accepted, refused, settings_of, settings_rows};
-pub use replays::{DryRunBody, WindowQuery};
+pub use replays::{DryRunBody, VerifyBody};
 pub use sources::SourceBody;
 pub use swaps::{ActivateBody, CanaryBody};
 

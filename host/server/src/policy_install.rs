@@ -4,7 +4,9 @@
 //! nothing live has been touched.
 
 mod order;
+mod service;
 mod stages;
+mod trial;
 
 pub use order::{Goal, Offer, Order, ShadowStage, SwapEnd};
 

@@ -9,7 +9,7 @@ mod kept;
 pub use kept::KeptShadows;
 
 use crate::clock::now_ms;
-use crate::dry_run::{counted, diverged, engines_of, guarded};
+use crate::dry_run::{counted, diverged, engines_of};
 use crate::hub::Hub;
 use crate::view::Batch;
 use crate::wire::ShadowCard;
@@ -18,9 +18,9 @@ use pointsman_model::Digest;
 use pointsman_model::context::Context;
 use pointsman_model::decision::Answer;
 use pointsman_model::event::Event;
-use pointsman_model::policy::{PolicyDescription, PolicyKind, PolicyRef};
+use pointsman_model::policy::{PolicyKind, PolicyRef};
 use pointsman_policy::{Checked, Engines};
-use pointsman_sim::replay::{Change, ask, compare};
+use pointsman_sim::replay::{Compared, Shadow as Seeing, guarded};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,7 +58,6 @@ struct Shadow {
 #[derive(Clone, Debug)]
 struct Tally {
     card: ShadowCard,
-    classes: BTreeMap<Change, u64>,
     stopped: bool,
 }
 
@@ -133,13 +132,11 @@ impl Shadows {
                 classes: Vec::new(),
                 disagreements: Vec::new(),
             },
-            classes: BTreeMap::new(),
             stopped: false,
         }));
         let worker = Worker {
             engines: engines_of(checked),
-            description,
-            state,
+            seeing: Seeing::new(description, state),
             guards,
             tally: tally.clone(),
             hub: self.hub.clone(),
@@ -240,8 +237,7 @@ fn stand_back() {
 
 struct Worker {
     engines: Engines,
-    description: PolicyDescription,
-    state: Vec<u8>,
+    seeing: Seeing,
     guards: Guards,
     tally: Arc<Mutex<Tally>>,
     hub: Hub,
@@ -270,30 +266,22 @@ impl Worker {
         let recorded = &batch.entries[index];
         let Event::Decided(decision) = &recorded.event else { return };
         let bytes = batch.contexts.get(index).and_then(|context| context.as_deref());
-        let Some(mut context) = bytes.and_then(|bytes| Context::decode(bytes).ok()) else {
+        let Some(context) = bytes.and_then(|bytes| Context::decode(bytes).ok()) else {
             tally(&self.tally).card.dropped += 1;
             return;
         };
         let guards = self.guards;
         let guard = &mut |context: &Context, answer: &Answer| guarded(guards, context, answer);
-        let after = ask(&mut self.engines, &self.description, &mut self.state, &mut context, guard);
-        let change = compare(decision, &after);
+        let Compared { change, after, context } = self.seeing.see(&mut self.engines, decision, context, guard);
         self.changed = true;
-        let Tally { card, classes, stopped: _ } = &mut *tally(&self.tally);
-        card.asked += 1;
-        if after.is_err() {
-            card.faults += 1;
-        }
-        match change {
-            None | Some(Change::ReasonOnly) => card.agreed += 1,
-            Some(change) => {
-                card.disagreed += 1;
-                *classes.entry(change).or_default() += 1;
-                card.classes = counted(classes);
-                card.disagreements
-                    .insert(0, diverged(recorded.at, change, decision, &after, &context));
-                card.disagreements.truncate(DISAGREEMENTS_MAX);
-            }
+        let Tally { card, stopped: _ } = &mut *tally(&self.tally);
+        (card.asked, card.agreed) = (self.seeing.asked, self.seeing.agreed);
+        (card.disagreed, card.faults) = (self.seeing.disagreed, self.seeing.faults);
+        if let Some(change) = change {
+            card.classes = counted(&self.seeing.classes);
+            card.disagreements
+                .insert(0, diverged(recorded.at, change, decision, &after, &context));
+            card.disagreements.truncate(DISAGREEMENTS_MAX);
         }
     }
 

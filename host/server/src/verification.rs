@@ -1,13 +1,14 @@
 //! Decisions made again from their records: each by the version that made it, from the code that the journal keeps.
 
-use crate::dry_run::WindowError;
+use crate::dry_run::{JournalWindow, Which, WindowError};
+use crate::versions::{self, VersionError};
 use crate::view::verdict_words;
 use crate::wire::{Counted, VerificationReport, VerificationRow};
 use pointsman_coordinator::Guards;
 use pointsman_journal::{ReadError, Reader};
 use pointsman_model::context::Context;
 use pointsman_model::decision::Link;
-use pointsman_model::policy::PolicyRef;
+use pointsman_model::policy::{PolicyKind, PolicyRef};
 use pointsman_model::{DecisionId, Digest};
 use pointsman_policy::{Engines, Library};
 use pointsman_sim::dry_run::Window;
@@ -20,6 +21,46 @@ use std::sync::{Mutex, PoisonError};
 
 /// Decisions that are not identical and are shown one by one, at most.
 const ROWS_MAX: usize = 100;
+
+/// Verifies the latest decisions of all kinds, of one, or of a version: `name@version`, a name or a digest.
+pub enum Asked {
+    All,
+    OfKind(PolicyKind),
+    OfVersion(String),
+}
+
+impl Asked {
+    /// A version has one kind: naming both is one word too many.
+    pub fn of(kind: Option<PolicyKind>, policy: Option<String>) -> Option<Asked> {
+        match (kind, policy) {
+            (None, None) => Some(Asked::All),
+            (Some(kind), None) => Some(Asked::OfKind(kind)),
+            (None, Some(policy)) => Some(Asked::OfVersion(policy)),
+            (Some(_), Some(_)) => None,
+        }
+    }
+
+    pub fn window<'r>(&self, reader: &'r Reader, last: u32) -> Result<JournalWindow<'r>, AskedError> {
+        let window = match self {
+            Asked::All => JournalWindow::all(reader, Which::All, last),
+            Asked::OfKind(kind) => JournalWindow::all(reader, Which::OfKind(*kind), last),
+            Asked::OfVersion(text) => {
+                let versions = versions::find_all(reader, text)?;
+                let digests: Vec<Digest> = versions.iter().map(|version| version.description.policy.digest).collect();
+                JournalWindow::all(reader, Which::OfVersions(&digests), last)
+            }
+        };
+        Ok(window?)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AskedError {
+    #[error(transparent)]
+    Version(#[from] VersionError),
+    #[error(transparent)]
+    Window(#[from] WindowError),
+}
 
 /// Loads versions from the journal as they are needed. Each keeps what it needs for as long as the verification runs.
 struct Versions<'r> {

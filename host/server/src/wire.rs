@@ -492,6 +492,8 @@ pub struct PolicyCheck {
     pub policy: Option<String>,
     pub digest: Option<String>,
     pub summary: Option<String>,
+    /// Its settings with the values it would run with; none where it was refused.
+    pub settings: Vec<PolicySetting>,
     pub problem: Option<PolicyProblem>,
 }
 

@@ -4,15 +4,18 @@
 //! own evolving state into each recorded context, asks, checks the answer as the coordinator does, and compares it
 //! with what was decided. Nothing outside is touched: all it holds is the version, its state and its counts.
 //!
-//! [`ask`] and [`compare`] are the two halves for who has a context and a decision at hand: a shadow, a dry run.
+//! [`ask`] and [`compare`] are the two halves for who has a context and a decision at hand. [`Shadow`] is both on decisions as
+//! they are made.
 
 mod change;
 mod cost;
+mod shadow;
 
 pub use change::{Change, compare};
 pub use cost::CostSpread;
+pub use shadow::Shadow;
 
-use pointsman_coordinator::{Policies, check_verdict};
+use pointsman_coordinator::{Guards, Policies, check_verdict};
 use pointsman_model::context::Context;
 use pointsman_model::decision::{Answer, Decision};
 use pointsman_model::policy::{Fault, FaultClass, PolicyDescription};
@@ -332,6 +335,15 @@ pub fn ask(
         state.clone_from(next);
     }
     Ok(answer)
+}
+
+/// What the operators' guards say to an answer.
+pub fn guarded(guards: Guards, context: &Context, answer: &Answer) -> Result<(), Fault> {
+    guards.check(context, &answer.verdict).map_err(|violation| Fault {
+        class: FaultClass::Guard,
+        detail: violation.to_string(),
+        cost: answer.cost,
+    })
 }
 
 #[cfg(test)]

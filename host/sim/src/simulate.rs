@@ -20,7 +20,7 @@ mod gate_trials;
 mod model;
 mod outside;
 
-pub use course::{HOURS_MAX, Question, SimulateError, simulate};
+pub use course::{HOURS_MAX, Question, SimulateError, simulate, simulate_watched};
 pub use figures::*;
 pub use fit::{Fit, FitError, Fitted};
 pub use gate_trials::{GateTrials, Tally, t_test_trials, trials};

@@ -4,10 +4,10 @@ import { writeForLines } from '../api';
 import { Latest } from '../latest';
 import type { Problem, ReplayLine, ReplayProgress, ReplayReport, ReplayTiming } from '../wire';
 import { heard, NOTHING_HEARD, WINDOW_FIRST } from './dryRun';
-import type { Upload } from './upload';
+import type { Kept, Upload } from './upload';
 
 /** What is asked about: a policy as it is given, or a version on record. */
-export type Subject = { policy: Upload } | { stored: string };
+export type Subject = { policy: Upload | Kept };
 
 const NO_REPORT: Problem = { type: 'about:blank', title: 'The host ended the dry run without a report', status: 0, detail: 'The answer held none.', code: 'no-report', errors: [], fix: 'Try again' };
 

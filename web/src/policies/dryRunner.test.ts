@@ -24,9 +24,9 @@ afterEach(() => vi.unstubAllGlobals());
 test('progress, then the report', async () => {
   const asked = host();
   const runner = new DryRunner();
-  const over = runner.run({ stored: 'ab' }, 100);
+  const over = runner.run({ policy: { stored: 'ab' } }, 100);
   await settled();
-  expect(asked[0]!.body).toEqual({ stored: 'ab', last: 100 });
+  expect(asked[0]!.body).toEqual({ policy: { stored: 'ab' }, last: 100 });
   asked[0]!.line({ progress: { done: 40, total: 100 } });
   await settled();
   expect([runner.running, runner.progress]).toEqual([true, { done: 40, total: 100 }]);
@@ -39,9 +39,9 @@ test('progress, then the report', async () => {
 test('a newer run ends the older one, and an answer to the older is not shown', async () => {
   const asked = host();
   const runner = new DryRunner();
-  const first = runner.run({ stored: 'aa' });
+  const first = runner.run({ policy: { stored: 'aa' } });
   await settled();
-  const second = runner.run({ stored: 'bb' });
+  const second = runner.run({ policy: { stored: 'bb' } });
   await first;
   expect([asked[0]!.signal.aborted, runner.running, runner.problem]).toEqual([true, true, null]);
   await settled();
@@ -54,12 +54,12 @@ test('a newer run ends the older one, and an answer to the older is not shown', 
 test('cancelled by hand it says so, and keeps what was there before', async () => {
   const asked = host();
   const runner = new DryRunner();
-  const before = runner.run({ stored: 'aa' });
+  const before = runner.run({ policy: { stored: 'aa' } });
   await settled();
   asked[0]!.line({ report: replayFactory.same(7) });
   asked[0]!.end();
   await before;
-  const over = runner.run({ stored: 'aa' });
+  const over = runner.run({ policy: { stored: 'aa' } });
   await settled();
   runner.cancel();
   await over;
@@ -69,16 +69,16 @@ test('cancelled by hand it says so, and keeps what was there before', async () =
 test('a problem in the answer, or an answer that was cut off, is a problem', async () => {
   const asked = host();
   const runner = new DryRunner();
-  const over = runner.run({ stored: 'aa' });
+  const over = runner.run({ policy: { stored: 'aa' } });
   await settled();
   asked[0]!.line({ problem: { type: '', title: 'No', status: 404, detail: '', code: 'no_such_decision', errors: [], fix: null } });
   asked[0]!.end();
   await over;
   expect(runner.problem?.code).toBe('no_such_decision');
   vi.stubGlobal('fetch', () => Promise.resolve(new Response('{"progress":{"do')));
-  await runner.run({ stored: 'aa' });
+  await runner.run({ policy: { stored: 'aa' } });
   expect([runner.problem?.code, runner.running]).toEqual(['cut-off', false]);
   vi.stubGlobal('fetch', () => Promise.resolve(new Response('{"progress":{"done":1,"total":2}}\n')));
-  await runner.run({ stored: 'aa' });
+  await runner.run({ policy: { stored: 'aa' } });
   expect(runner.problem?.code).toBe('no-report');
 });

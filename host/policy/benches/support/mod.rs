@@ -2,6 +2,8 @@
 //! measured.
 #![allow(dead_code, unreachable_pub)]
 
+#[path = "../../tests/support/guest.rs"]
+pub mod guest;
 pub mod questions;
 
 use pointsman_model::policy::{PolicyDescription, PolicyLimits};

@@ -4,8 +4,10 @@
 //! | --- | --- |
 //! | `sandbox` | in wasmtime, as every script that nobody vouches for: a parsed instance kept warm, each call within fuel, CPU time and memory |
 //! | `interpreter` | the interpreter's component: embedded, compiled once per process |
+//! | `covered` | natively, for tests alone, noting which lines are run |
 //! | `native` | in the host itself, for scripts that an operator trusts: a third of the time, and what a hostile one can do is said there |
 
+mod covered;
 mod interpreter;
 mod native;
 mod sandbox;
@@ -20,7 +22,8 @@ use pointsman_model::policy::*;
 use pointsman_script::{Mistake, Outcome, Refusal};
 use std::time::Instant;
 
-pub use pointsman_script::{Completion, Entry, Place, completion};
+pub use covered::Covered;
+pub use pointsman_script::{Completion, Entry, LinesRun, Place, completion};
 
 /// A script, parsed. It may be called from any number of threads at a time.
 pub(crate) enum Program {

@@ -12,7 +12,7 @@ use crate::version::{Failure, Objection, Told};
 use pointsman_model::context::Context;
 use pointsman_model::decision::{Advice, Verdict};
 use pointsman_model::policy::{Cost, PolicyLimits, Setting};
-use pointsman_script::{Ended, Hooks, OPERATIONS_PER_LOOK, Outcome, Refusal, Script};
+use pointsman_script::{COVERED_OPERATIONS_FACTOR, Coverage, Ended, Hooks, OPERATIONS_PER_LOOK, Outcome, Refusal, Script};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -33,6 +33,24 @@ pub(super) fn load(code: &[u8], limits: PolicyLimits) -> Result<Program, Refusal
         policy: "unnamed".into(),
         limits,
     })
+}
+
+/// The same script, noting which of its lines are run; each limit leaves room for that.
+pub(super) fn load_covered(code: &[u8], name: &str, limits: PolicyLimits) -> Result<(Program, Coverage), Refusal> {
+    let (mut script, coverage) = Script::load_covered(code, Hooks { look: Some(look), log })?;
+    let factor = u32::try_from(COVERED_OPERATIONS_FACTOR).unwrap_or(u32::MAX);
+    let limits = PolicyLimits {
+        fuel: limits.fuel.saturating_mul(COVERED_OPERATIONS_FACTOR),
+        deadline_ms: limits.deadline_ms.saturating_mul(factor),
+        memory_bytes: limits.memory_bytes,
+    };
+    script.limit_operations(operations(limits));
+    let program = Program {
+        script,
+        policy: name.into(),
+        limits,
+    };
+    Ok((program, coverage))
 }
 
 impl Program {

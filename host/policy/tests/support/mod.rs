@@ -1,72 +1,28 @@
 //! Components written as text, the library they are loaded into, and contexts to ask with.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod guest;
+
+#[allow(unused_imports, reason = "not each test writes components of its own")]
+pub use guest::{Guest, component_of_worlds};
+
 use pointsman_coordinator::Policies;
 use pointsman_model::context::Context;
 use pointsman_model::decision::Answer;
 use pointsman_model::policy::*;
-use pointsman_policy::{Checked, Engines, Library, PolicyProblem, PolicySource, ProblemCode, canned_context, version_digest};
+use pointsman_policy::{Checked, Engines, Library, PolicyProblem, PolicySource, ProblemCode, canned_context};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 /// A retry policy in core WebAssembly, made into a component with the types of the contract. `parts` may add imports,
-/// functions and data; `decide` is the body of that export and leaves the address of its result. 4096 and what follows
-/// is zero, which reads as "retry at once, with no advice".
+/// functions and data; `decide` is the body of that export and leaves the address of its result.
 pub fn guest(imports: &str, parts: &str, decide: &str) -> Vec<u8> {
-    let text = format!(
-        r#"(module
-            {imports}
-            (memory (export "memory") 4)
-            (global $next (mut i32) (i32.const 65536))
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                (local $at i32)
-                (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
-                (global.set $next (i32.add (local.get $at) (local.get 3)))
-                (if (i32.gt_u (global.get $next) (i32.const 262144)) (then unreachable))
-                (local.get $at))
-            (data (i32.const 256) "wat-guest")
-            (data (i32.const 272) "1.0.0")
-            (func (export "describe") (result i32)
-                (i32.store (i32.const 1024) (i32.const 256))
-                (i32.store (i32.const 1028) (i32.const 9))
-                (i32.store (i32.const 1032) (i32.const 272))
-                (i32.store (i32.const 1036) (i32.const 5))
-                (i32.store8 (i32.const 1040) (i32.const 1))
-                (i32.const 1024))
-            (func (export "check-settings") (param i32 i32) (result i32) (i32.const 2048))
-            {parts}
-            (func (export "decide") (param i32) (result i32) {decide}))"#
-    );
-    component_of(&wat::parse_str(text).expect("the text is valid"), "retry")
-}
-
-pub fn component_of(core: &[u8], world: &str) -> Vec<u8> {
-    let mut resolve = wit_parser::Resolve::default();
-    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/policy-0.1.0");
-    let (package, _) = resolve.push_dir(wit).expect("the contract parses");
-    let world = resolve.select_world(&[package], Some(world)).expect("the contract has this world");
-    encoded(core, &resolve, world)
-}
-
-/// Of a world of its own that includes worlds of the contract.
-pub fn component_of_worlds(core: &[u8], items: &str) -> Vec<u8> {
-    let mut resolve = wit_parser::Resolve::default();
-    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/policy-0.1.0");
-    resolve.push_dir(wit).expect("the contract parses");
-    let text = format!("package test:guest; world guest {{ {items} }}");
-    let package = resolve.push_str("guest.wit", &text).expect("the world parses");
-    let world = resolve.select_world(&[package], Some("guest")).expect("it is there");
-    encoded(core, &resolve, world)
-}
-
-fn encoded(core: &[u8], resolve: &wit_parser::Resolve, world: wit_parser::WorldId) -> Vec<u8> {
-    let mut core = core.to_vec();
-    wit_component::embed_component_metadata(&mut core, resolve, world, wit_component::StringEncoding::UTF8).expect("types embed");
-    wit_component::ComponentEncoder::default()
-        .module(&core)
-        .expect("the module fits the world")
-        .encode()
-        .expect("a component")
+    let guest = Guest {
+        imports: imports.into(),
+        parts: parts.into(),
+        ..Guest::deciding(decide)
+    };
+    guest.component().expect("a component")
 }
 
 /// Answers "retry at once".
@@ -152,25 +108,7 @@ pub fn limits_for(class: FaultClass) -> PolicyLimits {
 
 /// Loads code as a start of the host does: without asking it anything, as it was once accepted.
 pub fn load_unasked(library: &Library, engine: EngineKind, kind: PolicyKind, code: &[u8], limits: PolicyLimits) -> PolicyRef {
-    let digest = version_digest(engine, kind, pointsman_policy::sha256(code), &[], limits);
-    let policy = PolicyRef {
-        name: "hostile".into(),
-        version: "1".into(),
-        digest,
-        engine,
-    };
-    let description = PolicyDescription {
-        policy: policy.clone(),
-        kind,
-        summary: String::new(),
-        settings_schema: Vec::new(),
-        settings: Vec::new(),
-        limits,
-        state_version: 0,
-        code_bytes: code.len() as u64,
-    };
-    library.load_recorded(&description, code).expect("it loads");
-    policy
+    guest::load_unasked(library, engine, kind, code, limits).expect("it loads").policy
 }
 
 pub fn install(library: &Library, file: &str, bytes: impl Into<Vec<u8>>) -> PolicyDescription {

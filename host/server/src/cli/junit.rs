@@ -1,6 +1,7 @@
 //! Results as JUnit XML, which build servers show.
 
 use crate::wire::ReplayReport;
+use pointsman_authoring::CaseOutcome;
 use std::fmt::Write;
 
 /// A test case: its name, and why it failed, if it did.
@@ -53,6 +54,18 @@ pub(crate) fn of_replay(report: &ReplayReport) -> String {
         add(&format!("no {change}"), &format!("'{change}'"));
     }
     suite(&format!("dry run of {}", report.policy), &cases)
+}
+
+/// A case for each test case; one that failed says what was expected and what was answered.
+pub(crate) fn of_cases(policy: &str, outcomes: &[CaseOutcome]) -> String {
+    let cases: Vec<Case> = outcomes
+        .iter()
+        .map(|outcome| Case {
+            name: outcome.name.clone(),
+            failure: (!outcome.passed).then(|| outcome.problems.join("; ")),
+        })
+        .collect();
+    suite(&format!("cases of {policy}"), &cases)
 }
 
 /// Text within XML: what has a meaning there is escaped, and what must not be there is left out.

@@ -3,16 +3,21 @@
 mod author;
 mod check;
 mod dry_run;
+mod export;
 mod fuzz;
 mod inspect;
 mod offline;
+mod past;
 mod test;
+mod verify;
 
 pub(crate) use author::{Author, author, parse_kind};
-pub(crate) use dry_run::{DryRun, Export, Verify, dry_run, export, verify};
+pub(crate) use dry_run::{DryRun, dry_run};
+pub(crate) use export::{Export, export};
 pub(crate) use fuzz::{Bench, Fuzz, bench, fuzz};
 pub(crate) use offline::{Ceilings, library};
 pub(crate) use test::case;
+pub(crate) use verify::{Verify, verify};
 
 use super::client::Client;
 use super::exit::Exit;

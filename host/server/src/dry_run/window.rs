@@ -37,6 +37,15 @@ pub enum Span {
     One(DecisionId),
 }
 
+/// Whose decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which<'w> {
+    All,
+    OfKind(PolicyKind),
+    /// Answered by one of these versions.
+    OfVersions(&'w [Digest]),
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
     #[error(transparent)]
@@ -80,8 +89,12 @@ impl<'r> JournalWindow<'r> {
     }
 
     /// Of all kinds.
-    pub fn all(reader: &'r Reader, kind: Option<PolicyKind>, last: u32) -> Result<JournalWindow<'r>, WindowError> {
-        let ids = reader.latest_decisions(kind, Some(last), None)?;
+    pub fn all(reader: &'r Reader, which: Which<'_>, last: u32) -> Result<JournalWindow<'r>, WindowError> {
+        let ids = match which {
+            Which::All => reader.latest_decisions(None, Some(last), None)?,
+            Which::OfKind(kind) => reader.latest_decisions(Some(kind), Some(last), None)?,
+            Which::OfVersions(versions) => reader.latest_decisions_of(versions, last)?,
+        };
         Ok(JournalWindow { reader, ids, next: 0 })
     }
 }

@@ -216,6 +216,7 @@ pub fn accepted(description: &PolicyDescription) -> PolicyCheck {
         policy: Some(description.policy.to_string()),
         digest: Some(description.policy.digest.to_string()),
         summary: Some(description.summary.clone()),
+        settings: settings_rows(description),
         problem: None,
     }
 }
@@ -227,6 +228,7 @@ pub fn refused(problem: PolicyProblem) -> PolicyCheck {
         policy: None,
         digest: None,
         summary: None,
+        settings: Vec::new(),
         problem: Some(problem),
     }
 }

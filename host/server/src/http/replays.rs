@@ -9,7 +9,7 @@ use super::swaps::wrong;
 use super::{App, query};
 use crate::dry_run::{self, CASES_MAX, JournalWindow, LAST_MAX, Question, Span, WindowError, threads_beside_a_host};
 use crate::problem::ApiError;
-use crate::verification;
+use crate::verification::{self, Asked, AskedError};
 use crate::wire::{ReplayLine, ReplayProgress, VerificationRow};
 use axum::Json;
 use axum::body::{Body as Stream, Bytes};
@@ -31,13 +31,11 @@ const CASES_DEFAULT: u32 = 100;
 const LINES_WAITING: usize = 64;
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 
-/// Body of `dry-run`: one policy, and which decisions.
+/// Body of `dry-run`: one policy, a file or a version that the journal keeps, and which decisions.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DryRunBody {
     pub policy: Option<PolicyUpload>,
-    /// Instead of a policy: a version that was active before.
-    pub stored: Option<String>,
     /// The latest decisions of its kind; 1000 where nothing is named.
     pub last: Option<u32>,
     /// Those made at this time or later, in milliseconds since 1970.
@@ -48,10 +46,20 @@ pub struct DryRunBody {
     pub cases: Option<u32>,
 }
 
-/// Which decisions to verify, or to take along.
+/// Which decisions to verify.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct WindowQuery {
+pub struct VerifyBody {
+    pub kind: Option<String>,
+    /// Instead of a kind: a version, by `name@version`, by its name or by its digest.
+    pub policy: Option<String>,
+    pub last: Option<u32>,
+}
+
+/// Which decisions to take along.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct WindowQuery {
     pub kind: Option<String>,
     pub last: Option<u32>,
     pub since: Option<u64>,
@@ -71,24 +79,22 @@ fn span(last: Option<u32>, since: Option<u64>, decision: Option<u64>) -> Result<
 pub(super) async fn dry_run(State(app): State<App>, Body(body): Body<DryRunBody>) -> Result<Response, ApiError> {
     let DryRunBody {
         policy,
-        stored,
         last,
         since,
         decision,
         cases,
     } = body;
-    if policy.is_some() == stored.is_some() {
-        return Err(wrong("/policy", "either policy or stored"));
-    }
+    let Some(upload) = policy else {
+        return Err(wrong(
+            "/policy",
+            "a policy is missing: a file's name with its text, or the name of a stored version",
+        ));
+    };
     let span = span(last, since, decision)?;
     let cases = cases.unwrap_or(CASES_DEFAULT) as usize;
     if cases > CASES_MAX {
         return Err(wrong("/cases", format!("at most {CASES_MAX}")));
     }
-    let upload = policy.unwrap_or_else(|| PolicyUpload {
-        stored,
-        ..PolicyUpload::default()
-    });
     let offer = offer_of(&app, upload).await?;
     let guards = app.inbox.look(|state| Guards::of(&state.settings)).await?;
     let checking = app.clone();
@@ -123,23 +129,29 @@ pub(super) async fn dry_run(State(app): State<App>, Body(body): Body<DryRunBody>
     }))
 }
 
-pub(super) async fn verify_many(State(app): State<App>, Body(body): Body<WindowQuery>) -> Result<Response, ApiError> {
-    let WindowQuery { kind, last, since } = body;
+pub(super) async fn verify_many(State(app): State<App>, Body(body): Body<VerifyBody>) -> Result<Response, ApiError> {
+    let VerifyBody { kind, policy, last } = body;
     let kind = kind.map(|slug| super::kind(&slug)).transpose()?;
-    let last = match (span(last, since, None)?, since) {
-        (Span::Last(last), None) => last,
-        (_, _) => return Err(wrong("/since", "verification takes last")),
-    };
+    let asked = Asked::of(kind, policy).ok_or_else(|| wrong("/policy", "either a kind or a version, which has its kind"))?;
+    let last = last.unwrap_or(LAST_DEFAULT);
+    span(Some(last), None, None)?;
     let guards = app.inbox.look(|state| Guards::of(&state.settings)).await?;
+    // A version that is not there is an answer of its own, before the first line.
+    let asked = query(&app, "reading decisions", move |reader| {
+        Ok(asked.window(reader, 1).map(drop).map(|()| asked))
+    })
+    .await?
+    .map_err(asked_error)?;
     Ok(lines(move |lines| {
         let read = app.readers.with(|reader| {
-            let mut window = JournalWindow::all(reader, kind, last)?;
+            let mut window = asked.window(reader, last)?;
             let library = app.policies.library_for_verification();
-            verification::run(reader, library, guards, &mut window, threads_beside_a_host(), &mut lines.progress())
+            let found = verification::run(reader, library, guards, &mut window, threads_beside_a_host(), &mut lines.progress());
+            found.map_err(AskedError::from)
         });
         let found = read
             .map_err(|error| ApiError::internal("reading decisions", error))?
-            .map_err(window_error)?;
+            .map_err(asked_error)?;
         if let Some(report) = found {
             lines.line(&ReplayLine::Verification(Box::new(report)));
         }
@@ -186,6 +198,13 @@ pub(super) async fn window(State(app): State<App>, Query(asked): Query<WindowQue
         response.headers_mut().insert(CONTENT_DISPOSITION, value);
     }
     Ok(response)
+}
+
+fn asked_error(error: AskedError) -> ApiError {
+    match error {
+        AskedError::Version(error) => error.into(),
+        AskedError::Window(error) => window_error(error),
+    }
 }
 
 fn window_error(error: WindowError) -> ApiError {

@@ -215,17 +215,23 @@ pub fn stage(swap: &Value, part: usize, slug: &str) -> Value {
         .expect("a stage of this name")
 }
 
+/// Runs the program, which is told of a host.
+pub fn pointsman_of(url: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pointsman"))
+        .args(arguments)
+        .env("POINTSMAN_URL", url)
+        .env_remove("POINTSMAN_DATA")
+        .output()
+        .expect("the program runs")
+}
+
 /// Runs the program beside the host.
 pub async fn pointsman(fixture: &Fixture, arguments: &[&str]) -> Output {
     let url = fixture.url();
     let arguments: Vec<String> = arguments.iter().map(|text| text.to_string()).collect();
     let run = move || {
-        Command::new(env!("CARGO_BIN_EXE_pointsman"))
-            .args(arguments)
-            .env("POINTSMAN_URL", url)
-            .env_remove("POINTSMAN_DATA")
-            .output()
-            .expect("the program runs")
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        pointsman_of(&url, &arguments)
     };
     tokio::task::spawn_blocking(run).await.expect("it ran")
 }

@@ -1,19 +1,9 @@
 //! The command line against a real host: exit codes, and the shapes of what `--json` prints.
 
-use crate::common;
+use crate::common::{self, json_of, pointsman_of, talk};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn pointsman(url: &str, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pointsman"))
-        .args(arguments)
-        .env("POINTSMAN_URL", url)
-        .env_remove("POINTSMAN_DATA")
-        .output()
-        .expect("the program runs")
-}
 
 /// A value's shape: names and kinds, without the values.
 fn shape(value: &Value) -> String {
@@ -76,7 +66,7 @@ async fn json_keeps_its_shape_and_exit_codes_their_meaning() {
     for (arguments, code) in commands {
         let output = tokio::task::spawn_blocking({
             let (url, arguments) = (url.clone(), arguments.iter().map(|text| text.to_string()).collect::<Vec<_>>());
-            move || pointsman(&url, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+            move || pointsman_of(&url, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
         });
         let output = output.await.expect("it ran");
         let (out, talk) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -103,7 +93,7 @@ async fn json_keeps_its_shape_and_exit_codes_their_meaning() {
         };
         writeln!(found, "{} -> {code}\n  {shown}", words.join(" ")).expect("text");
     }
-    let gone = tokio::task::spawn_blocking(|| pointsman("http://127.0.0.1:9", &["status"]))
+    let gone = tokio::task::spawn_blocking(|| pointsman_of("http://127.0.0.1:9", &["status"]))
         .await
         .expect("it ran");
     assert_eq!(gone.status.code(), Some(7), "{}", String::from_utf8_lossy(&gone.stderr));
@@ -118,4 +108,71 @@ async fn json_keeps_its_shape_and_exit_codes_their_meaning() {
         "shapes have changed; scripts may break. If that is meant: POINTSMAN_UPDATE=1\n{found}"
     );
     fixture.host.stop().await.expect("an end in order");
+}
+
+/// A script of which one case is wrong and one line is never run.
+#[test]
+fn cases_tell_the_lines_they_run_and_what_build_servers_show() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| directory.path().join(name).to_str().expect("a plain path").to_string();
+    let (script, cases, junit) = (at("patient.rhai"), at("patient.cases.json"), at("found.xml"));
+    let code = r#"fn describe() { #{ name: "patient", version: "1.0.0", kind: "retry" } }
+fn decide(ctx) {
+    if ctx.attempt > 3 {
+        return #{ verdict: "give_up", reasons: [#{ code: "too_often" }] };
+    }
+    #{ verdict: #{ retry: 5000 }, reasons: [#{ code: "later" }] }
+}
+"#;
+    std::fs::write(&script, code).expect("written");
+    let first = serde_json::json!({ "name": "the first time", "context": { "attempt": 1 }, "expect": { "verdict": { "retry": 5000 } } });
+    let wrong = serde_json::json!({ "name": "at <once>", "context": { "attempt": 2 }, "expect": { "verdict": { "retry": 0 } } });
+    std::fs::write(&cases, serde_json::json!([first, wrong]).to_string()).expect("written");
+    let test = |more: &[&str]| {
+        let arguments: Vec<&str> = ["policy", "test", &script].iter().chain(more).copied().collect();
+        pointsman_of("http://127.0.0.1:9", &arguments)
+    };
+
+    let tested = test(&["--coverage", "--junit", &junit]);
+    let out = String::from_utf8_lossy(&tested.stdout);
+    if tested.status.code() == Some(3) && talk(&tested).contains("PM2") && std::env::var_os("POINTSMAN_REQUIRE_PLUGINS").is_none() {
+        eprintln!("the interpreter is not built: {}", talk(&tested));
+        return;
+    }
+    assert_eq!(tested.status.code(), Some(3), "one case fails: {out}{}", talk(&tested));
+    assert!(out.contains(": 75 % of 4 lines; never run: 4\n"), "{out}");
+    let xml = std::fs::read_to_string(&junit).expect("written");
+    assert!(xml.contains("name=\"cases of patient@1.0.0\" tests=\"2\" failures=\"1\""), "{xml}");
+    assert!(
+        xml.contains(
+            "name=\"at &lt;once&gt;\"><failure message=\"the verdict is {&quot;retry&quot;:5000}, expected was {&quot;retry&quot;:0}\">"
+        ),
+        "{xml}"
+    );
+
+    std::fs::write(&cases, first.to_string()).expect("written");
+    let tested = test(&["--coverage", "--json"]);
+    assert_eq!(
+        tested.status.code(),
+        Some(0),
+        "too few lines fail nothing by themselves: {}",
+        talk(&tested)
+    );
+    let coverage = &json_of(&tested)["coverage"];
+    assert_eq!(
+        (&coverage["percent"], &coverage["never_run"]),
+        (&75.0.into(), &serde_json::json!([[4, 4]])),
+        "{coverage}"
+    );
+    let enough = test(&["--coverage", "--coverage-min", "75"]);
+    assert_eq!(enough.status.code(), Some(0), "{}", talk(&enough));
+    let few = test(&["--coverage", "--coverage-min", "80"]);
+    assert_eq!(few.status.code(), Some(3), "{}", talk(&few));
+    assert!(
+        talk(&few).contains("the cases run 3 of 4 lines, 75.0 %; at least 80 %"),
+        "{}",
+        talk(&few)
+    );
+    let alone = test(&["--coverage-min", "80"]);
+    assert_eq!(alone.status.code(), Some(2), "{}", talk(&alone));
 }

@@ -1,9 +1,9 @@
 //! Recorded decisions asked about again: dry runs with a host, without one and from a file; and verification.
 
-use crate::common::{self, Fixture, request};
+use crate::common::{self, Fixture, json_of, pointsman, request, talk};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A selection policy that never picks.
 const IDLER: &str = r#"
@@ -11,30 +11,8 @@ fn describe() { #{ name: "idler", version: "1.0.0", kind: "source-selection", su
 fn decide(ctx) { #{ verdict: "idle", reasons: [ #{ code: "resting", text: "It rests." } ] } }
 "#;
 
-async fn pointsman(fixture: &Fixture, arguments: &[&str]) -> Output {
-    let url = fixture.url();
-    let arguments: Vec<String> = arguments.iter().map(|text| text.to_string()).collect();
-    let run = move || {
-        Command::new(env!("CARGO_BIN_EXE_pointsman"))
-            .args(arguments)
-            .env("POINTSMAN_URL", url)
-            .env_remove("POINTSMAN_DATA")
-            .output()
-            .expect("the program runs")
-    };
-    tokio::task::spawn_blocking(run).await.expect("it ran")
-}
-
 fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn talk(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn json_of(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", text_of(output), talk(output)))
 }
 
 fn picks(state: &Value) -> usize {
@@ -242,6 +220,33 @@ async fn recorded_decisions_are_made_again() {
     let data = fixture.data.path().to_str().expect("a plain path");
     let offline = pointsman(&fixture, &["policy", "verify", "--data", data, "--json"]).await;
     assert_eq!(json_of(&offline), report, "{}", talk(&offline));
+
+    // Of one version: fewer, and all of them by it.
+    let of_script_alone = pointsman(&fixture, &["policy", "verify", "--policy", "host-diverse-rhai@1.0.0", "--json"]).await;
+    let of_script = json_of(&of_script_alone);
+    let rows = fixture.fetch("/api/v1/decisions?limit=200").await["decisions"].clone();
+    let by_script = |rows: &[Value]| rows.iter().filter(|row| row["policy"] == "host-diverse-rhai@1.0.0").count();
+    assert_eq!(
+        of_script["looked_at"].as_u64(),
+        rows.as_array().map(|rows| by_script(rows) as u64),
+        "{of_script:#}"
+    );
+    assert!(
+        of_script["looked_at"].as_u64() > Some(0) && of_script["looked_at"].as_u64() < report["looked_at"].as_u64(),
+        "{of_script:#}"
+    );
+    assert_eq!(of_script["identical"], of_script["looked_at"], "{of_script:#}");
+    let unknown = pointsman(&fixture, &["policy", "verify", "--policy", "host-diverse-rhai@9.9.9"]).await;
+    assert_eq!(unknown.status.code(), Some(4), "{}", talk(&unknown));
+    let both = fixture
+        .post("/api/v1/decisions/verify", json!({ "kind": "retry", "policy": "idler@1.0.0" }))
+        .await;
+    assert_eq!(
+        (both.status, &both.json()["errors"][0]["pointer"]),
+        (422, &json!("/policy")),
+        "{}",
+        both.text
+    );
 
     let one = pointsman(&fixture, &["policy", "verify", "1"]).await;
     assert_eq!(one.status.code(), Some(0), "{}", talk(&one));

@@ -1,6 +1,6 @@
 //! Operators who do anything at any time, rightly and wrongly.
 
-use super::Stage;
+use super::stage::Stage;
 use crate::scripted::Scripted;
 use pointsman_model::command::{Activation, Command};
 use pointsman_model::policy::{PolicyDescription, PolicyKind};

@@ -3,6 +3,7 @@
 use super::ChartError;
 use crate::simulate::Figures;
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -33,16 +34,17 @@ fn label() -> TextStyle<'static> {
     ("sans-serif", 16).into_font().color(&INK)
 }
 
-/// A curve per course over the hours.
-pub(super) fn curves(
+/// A plane of hours and values to draw on.
+type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// A chart whose way goes along the hours of the courses, of values within a range.
+fn over_hours(
     courses: &[Figures],
     y_title: &str,
-    from_zero: bool,
-    values: &dyn Fn(&Figures) -> Vec<f64>,
+    (low, high): (f64, f64),
+    draw: &dyn Fn(&mut Plane<'_, '_>, f64) -> Result<(), String>,
 ) -> Result<String, ChartError> {
     let hours = courses.iter().map(|course| course.hours).fold(0.0, f64::max);
-    let all: Vec<f64> = courses.iter().flat_map(values).collect();
-    let (low, high) = range(&all, from_zero);
     svg(&|root| {
         let mut chart = ChartBuilder::on(root)
             .margin(8)
@@ -54,6 +56,19 @@ pub(super) fn curves(
         mesh.axis_style(INK).bold_line_style(FAINT).light_line_style(TRANSPARENT);
         mesh.label_style(label()).x_desc("hours").y_desc(y_title).axis_desc_style(label());
         mesh.draw().map_err(words)?;
+        draw(&mut chart, hours)
+    })
+}
+
+/// A curve per course over the hours.
+pub(super) fn curves(
+    courses: &[Figures],
+    y_title: &str,
+    from_zero: bool,
+    values: &dyn Fn(&Figures) -> Vec<f64>,
+) -> Result<String, ChartError> {
+    let all: Vec<f64> = courses.iter().flat_map(values).collect();
+    over_hours(courses, y_title, range(&all, from_zero), &|chart, _| {
         for (course, colour) in courses.iter().zip(SERIES) {
             let points = course.curves.hours.iter().copied().zip(values(course));
             chart.draw_series(LineSeries::new(points, colour.stroke_width(2))).map_err(words)?;
@@ -117,30 +132,14 @@ pub(super) fn waits(courses: &[Figures]) -> Result<String, ChartError> {
 
 /// Each candidate at its time with its true gain: full where it was applied, hollow where not.
 pub(super) fn candidates(courses: &[Figures]) -> Result<String, ChartError> {
-    let hours = courses.iter().map(|course| course.hours).fold(0.0, f64::max);
     let gains: Vec<f64> = courses
         .iter()
         .flat_map(|course| course.promotions.each.iter().map(|candidate| candidate.true_gain))
         .chain([0.0])
         .collect();
-    let (low, high) = range(&gains, false);
-    svg(&|root| {
-        let mut chart = ChartBuilder::on(root)
-            .margin(8)
-            .x_label_area_size(40)
-            .y_label_area_size(64)
-            .build_cartesian_2d(0.0..hours, low..high)
-            .map_err(words)?;
-        let mut mesh = chart.configure_mesh();
-        mesh.axis_style(INK).bold_line_style(FAINT).light_line_style(TRANSPARENT);
-        mesh.label_style(label())
-            .x_desc("hours")
-            .y_desc("true gain over the live model")
-            .axis_desc_style(label());
-        mesh.draw().map_err(words)?;
-        chart
-            .draw_series(std::iter::once(PathElement::new(vec![(0.0, 0.0), (hours, 0.0)], INK)))
-            .map_err(words)?;
+    over_hours(courses, "true gain over the live model", range(&gains, false), &|chart, hours| {
+        let no_gain = PathElement::new(vec![(0.0, 0.0), (hours, 0.0)], INK);
+        chart.draw_series(std::iter::once(no_gain)).map_err(words)?;
         for (course, colour) in courses.iter().zip(SERIES) {
             let points = course.promotions.each.iter().map(|candidate| {
                 let style = if candidate.applied {

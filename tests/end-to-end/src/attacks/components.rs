@@ -135,15 +135,15 @@ pub(super) fn play(rig: &Rig, table: &mut Table) {
     let loading: &[Stage] = &[Stage::Fetch, Stage::Parse, Stage::Compile];
     refused(rig, table, "W09", "4 GiB of initial memory", "R-link", linking, || {
         let memory = "(memory (export \"memory\") 65536)".into();
-        Guest {
+        let guest = Guest {
             memory,
             ..Guest::default()
-        }
-        .component()
+        };
+        Ok(guest.component()?)
     });
     refused(rig, table, "W10", "initial table of 10 M elements", "R-link", linking, || {
         let parts = "(table $table 10000000 funcref)".into();
-        Guest { parts, ..Guest::default() }.component()
+        Ok(Guest { parts, ..Guest::default() }.component()?)
     });
     refused(rig, table, "W11", "900 core instances", "R-link", linking, || {
         let instances = "(core instance (instantiate $m))".repeat(900);

@@ -2,7 +2,7 @@
 
 use super::bystander::Bystander;
 use super::compiling;
-use super::guest::Guest;
+use super::guest::{self, Guest};
 use super::play::{self, Asked, Course};
 use super::table::{Seen, Table, seen, short};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
@@ -12,7 +12,6 @@ use pointsman_model::decision::{Answer, Link, RetryVerdict, Verdict};
 use pointsman_model::policy::*;
 use pointsman_policy::{
     Checked, CompileChild, CompileLimits, Compiler, Engines, Library, PolicyProblem, PolicySource, ProblemCode, Stage, canned_context,
-    version_digest,
 };
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -186,26 +185,8 @@ impl Rig {
 
     /// Loads code as a start of the host does: without asking it anything, as it was once accepted.
     pub(super) fn load_unasked(&self, engine: EngineKind, kind: PolicyKind, code: &[u8]) -> Result<PolicyDescription> {
-        let limits = PolicyLimits::default();
-        let description = PolicyDescription {
-            policy: PolicyRef {
-                name: "hostile".into(),
-                version: "1".into(),
-                digest: version_digest(engine, kind, pointsman_policy::sha256(code), &[], limits),
-                engine,
-            },
-            kind,
-            summary: String::new(),
-            settings_schema: Vec::new(),
-            settings: Vec::new(),
-            limits,
-            state_version: 0,
-            code_bytes: code.len() as u64,
-        };
-        self.library
-            .load_recorded(&description, code)
-            .map_err(|problem| anyhow!("it does not load: {problem}"))?;
-        Ok(description)
+        guest::load_unasked(&self.library, engine, kind, code, PolicyLimits::default())
+            .map_err(|problem| anyhow!("it does not load: {problem}"))
     }
 
     /// What holds for all of it together.

@@ -247,7 +247,7 @@ fn offered_at_once(rig: &Rig) -> Result<Seen> {
     let library = rig.library_within(Default::default());
     let codes = (0..OFFERS)
         .map(|number| Guest::deciding(&format!("(i64.store (i32.const 4112) (i64.const {number})) (i32.const 4096)")).component())
-        .collect::<Result<Vec<_>>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
     let start = Barrier::new(OFFERS);
     let outcomes: Vec<_> = std::thread::scope(|scope| {
         let offers: Vec<_> = codes

@@ -10,7 +10,7 @@ beforeEach(() => {
     const { text } = JSON.parse(String(init.body)) as { text: string };
     return new Promise<Response>((resolve, reject) => {
       init.signal!.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
-      asked.push({ text, signal: init.signal!, answer: (ok) => resolve(new Response(JSON.stringify({ ok, kind: null, policy: text, digest: null, summary: null, problem: null }))) });
+      asked.push({ text, signal: init.signal!, answer: (ok) => resolve(new Response(JSON.stringify({ ok, kind: null, policy: text, digest: null, summary: null, settings: [], problem: null }))) });
     });
   });
 });

@@ -54,20 +54,7 @@ pub(crate) enum Author {
         ceilings: offline::Ceilings,
     },
     /// Ask a file or project its cases (cases/*.json). Needs no running host.
-    Test {
-        #[arg(default_value = ".")]
-        file: PathBuf,
-        /// File or folder with cases; default: cases/ beside the file.
-        #[arg(long)]
-        cases: Option<PathBuf>,
-        #[arg(long)]
-        settings: Option<PathBuf>,
-        /// Show the plain context that cases differ from, and ask nothing.
-        #[arg(long)]
-        plain: bool,
-        #[command(flatten)]
-        ceilings: offline::Ceilings,
-    },
+    Test(test::Test),
     /// What a file is: kind, size, imports, exports, contract, producers, digest. Needs no running host.
     Inspect {
         file: PathBuf,
@@ -103,19 +90,7 @@ pub(crate) fn author(json: bool, command: Author) -> Result<ExitCode, Exit> {
             trusted,
             ceilings,
         } => check::check(json, &offline::file_of(&file)?, settings.as_deref(), trusted, ceilings),
-        Author::Test {
-            file,
-            cases,
-            settings,
-            plain,
-            ceilings,
-        } => {
-            let file = offline::file_of(&file)?;
-            if plain {
-                return test::plain(&file, settings.as_deref(), ceilings);
-            }
-            test::test(json, &file, cases.as_deref(), settings.as_deref(), ceilings)
-        }
+        Author::Test(asked) => test::test(json, &asked),
         Author::Inspect { file, quick, ceilings } => inspect::inspect(json, &offline::file_of(&file)?, quick, ceilings),
         Author::Explain { code } => explain(json, code.as_deref()),
     }

@@ -32,13 +32,6 @@ pub(super) fn check(
     if json {
         let mut answer = json!(answer);
         answer["component"] = json!(inspection);
-        answer["settings"] = json!(
-            description
-                .settings
-                .iter()
-                .map(|setting| json!({ "name": setting.name, "value": plain(&setting.value) }))
-                .collect::<Vec<_>>()
-        );
         answer["limits"] = json!(asked);
         answer["ceilings"] = json!(given);
         answer["self_test"] = json!({ "fuel": cost.fuel, "micros": cost.micros, "misfit": misfit });

@@ -1,36 +1,29 @@
-//! `pointsman policy dry-run`, `verify` and `export`: recorded decisions asked about again, by a host or without one.
+//! `pointsman policy dry-run`: recorded decisions asked about again, by a host or without one.
 
-use super::read_offer;
-use crate::cli::client::{Client, url_encoded};
+use super::past::{LAST_DEFAULT, all_threads, open, window_exit};
+use super::{read_budgets, read_offer};
+use crate::cli::client::Client;
 use crate::cli::exit::Exit;
 use crate::cli::junit;
-use crate::cli::policy::read_budgets;
 use crate::cli::progress::Progress;
 use crate::cli::swap::{budgets_of, parse_time_ms, upload_of};
 use crate::cli::text::{clock, printable, table};
 use crate::cli::watch::problem_line;
 use crate::clock::now_ms;
-use crate::dry_run::{self, FileWindow, JournalWindow, Question, Span, WindowError};
-use crate::host::journal_path;
-use crate::http::{DryRunBody, WindowQuery};
+use crate::dry_run::{self, FileWindow, JournalWindow, Question, Span};
+use crate::http::DryRunBody;
 use crate::policy_install::{Installer, own_compiler};
-use crate::wire::{Divergence, ReplayLine, ReplayReport, ReplayTiming, VerificationReport, VerificationRow};
-use crate::{recovery, verification};
+use crate::wire::{Divergence, ReplayLine, ReplayReport, ReplayTiming};
 use clap::Args;
 use pointsman_coordinator::Guards;
-use pointsman_journal::Reader;
 use pointsman_model::DecisionId;
-use pointsman_model::policy::{PolicyKind, PolicyLimits};
+use pointsman_model::policy::PolicyLimits;
 use pointsman_policy::Library;
-use pointsman_sim::dry_run::Window;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Decisions where nothing is named.
-const LAST_DEFAULT: u32 = 1_000;
 /// Changes that are printed one by one.
 const CASES_DEFAULT: u32 = 20;
 
@@ -104,7 +97,6 @@ fn by_host(client: &Client, asked: &DryRun) -> Result<(ReplayReport, ReplayTimin
     upload.budgets = budgets;
     let body = DryRunBody {
         policy: Some(upload),
-        stored: None,
         last,
         since: asked.since.map(|ago| now_ms().saturating_sub(ago)),
         decision: asked.decision,
@@ -181,26 +173,6 @@ fn offline(asked: &DryRun) -> Result<(ReplayReport, ReplayTiming), Exit> {
     };
     progress.end();
     found.map_err(window_exit)?.ok_or_else(|| Exit::failed("the dry run was ended"))
-}
-
-/// A journal that no host has to be up for, and the guards that its settings have.
-fn open(data: &Path) -> Result<(Reader, Guards), Exit> {
-    let reader = Reader::open(journal_path(data)).map_err(|error| Exit::from(anyhow::Error::new(error)))?;
-    let restored = recovery::restore(&reader)?;
-    let guards = Guards::of(&restored.coordinator.state().settings);
-    Ok((reader, guards))
-}
-
-fn all_threads() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
-}
-
-fn window_exit(error: WindowError) -> Exit {
-    let mut exit = Exit::from(anyhow::Error::new(error));
-    if exit.message.starts_with("there is no decision") {
-        exit.code = Exit::NOT_FOUND;
-    }
-    exit
 }
 
 fn print_report(report: &ReplayReport) {
@@ -316,168 +288,4 @@ fn print_timing(timing: &ReplayTiming) {
         number(before.micros_p99),
         number(after.micros_p99)
     );
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Verify {
-    /// One decision, by its number.
-    decision: Option<u64>,
-    /// Of one kind only.
-    #[arg(long, value_parser = parse_kind)]
-    kind: Option<PolicyKind>,
-    /// The latest decisions [default: 1000].
-    #[arg(long, conflicts_with = "decision", value_parser = clap::value_parser!(u32).range(1..=i64::from(dry_run::LAST_MAX)))]
-    last: Option<u32>,
-    /// Read this data directory instead of asking a host.
-    #[arg(long)]
-    data: Option<PathBuf>,
-}
-
-pub(crate) fn verify(client: &Client, json: bool, asked: &Verify) -> Result<ExitCode, Exit> {
-    if let Some(id) = asked.decision {
-        return verify_one(client, json, asked, id);
-    }
-    let last = asked.last.unwrap_or(LAST_DEFAULT);
-    let mut progress = Progress::new("decisions");
-    let report = match &asked.data {
-        Some(data) => {
-            let (reader, guards) = open(data)?;
-            let mut window = JournalWindow::all(&reader, asked.kind, last).map_err(window_exit)?;
-            let library = Library::with_compiler(own_compiler());
-            let mut tell = |done, total| {
-                progress.tell(done, total);
-                true
-            };
-            verification::run(&reader, library, guards, &mut window, all_threads(), &mut tell).map_err(window_exit)?
-        }
-        None => {
-            let body = WindowQuery {
-                kind: asked.kind.map(|kind| kind.slug().to_string()),
-                last: Some(last),
-                since: None,
-            };
-            let mut report = None;
-            client.post_lines("/api/v1/decisions/verify", &json!(body), |line| match line {
-                ReplayLine::Progress(at) => progress.tell(at.done, at.total),
-                ReplayLine::Verification(found) => report = Some(*found),
-                ReplayLine::Report(_) | ReplayLine::Timing(_) | ReplayLine::Problem(_) => {}
-            })?;
-            report
-        }
-    };
-    progress.end();
-    let report = report.ok_or_else(|| Exit::failed("the verification was ended"))?;
-    if json {
-        println!("{}", json!(report));
-    } else {
-        print_verification(&report);
-    }
-    Ok(match report.diverged + report.same_verdict {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::from(Exit::NEGATIVE),
-    })
-}
-
-fn verify_one(client: &Client, json: bool, asked: &Verify, id: u64) -> Result<ExitCode, Exit> {
-    let row: VerificationRow = match &asked.data {
-        Some(data) => {
-            let (reader, guards) = open(data)?;
-            let library = Library::with_compiler(own_compiler());
-            let found = verification::one(&reader, library, guards, DecisionId(id)).map_err(|error| window_exit(error.into()))?;
-            found.ok_or_else(|| window_exit(WindowError::NoDecision(DecisionId(id))))?
-        }
-        None => crate::cli::swap::shaped(client.post(&format!("/api/v1/decisions/{id}/verify"), &json!({}))?)?,
-    };
-    if json {
-        println!("{}", json!(row));
-    } else {
-        print_row(&row);
-    }
-    Ok(match row.result.as_str() {
-        "diverged" | "same_verdict" => ExitCode::from(Exit::NEGATIVE),
-        _ => ExitCode::SUCCESS,
-    })
-}
-
-fn print_row(row: &VerificationRow) {
-    println!(
-        "decision {} of {} by {}: {}: {}",
-        row.decision,
-        row.kind,
-        row.policy,
-        printable(&row.recorded),
-        row.result
-    );
-    println!("  {}", printable(&row.detail));
-}
-
-fn print_verification(report: &VerificationReport) {
-    println!(
-        "{} decisions made again: {} identical, {} of the same verdict, {} diverged, {} not replayable",
-        report.looked_at, report.identical, report.same_verdict, report.diverged, report.not_replayable
-    );
-    for why in &report.why_not {
-        println!("  {:>6}  not replayable: {}", why.count, printable(&why.label));
-    }
-    for row in report.rows.iter().filter(|row| row.result != "not_replayable") {
-        print_row(row);
-    }
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Export {
-    /// File to write; `-` is standard output.
-    out: PathBuf,
-    #[arg(long, value_parser = parse_kind)]
-    kind: PolicyKind,
-    /// The latest decisions [default: 1000].
-    #[arg(long, conflicts_with = "since", value_parser = clap::value_parser!(u32).range(1..=i64::from(dry_run::LAST_MAX)))]
-    last: Option<u32>,
-    /// Decisions of the last while: 90s, 10m, 24h, 7d.
-    #[arg(long, value_parser = parse_time_ms)]
-    since: Option<u64>,
-    /// Read this data directory instead of asking a host.
-    #[arg(long)]
-    data: Option<PathBuf>,
-}
-
-pub(crate) fn export(client: &Client, asked: &Export) -> Result<ExitCode, Exit> {
-    let since = asked.since.map(|ago| now_ms().saturating_sub(ago));
-    let mut written: Vec<u8> = Vec::new();
-    match &asked.data {
-        Some(data) => {
-            let (reader, guards) = open(data)?;
-            let span = match since {
-                Some(since) => Span::Since(since),
-                None => Span::Last(asked.last.unwrap_or(LAST_DEFAULT)),
-            };
-            dry_run::export(&reader, asked.kind, span, guards, &mut written).map_err(window_exit)?;
-        }
-        None => {
-            let span = match since {
-                Some(since) => format!("since={since}"),
-                None => format!("last={}", asked.last.unwrap_or(LAST_DEFAULT)),
-            };
-            let path = format!("/api/v1/decisions/window?kind={}&{span}", url_encoded(asked.kind.slug()));
-            client.copy(&path, &mut written)?;
-        }
-    }
-    if asked.out == Path::new("-") {
-        return std::io::Write::write_all(&mut std::io::stdout(), &written)
-            .map(|()| ExitCode::SUCCESS)
-            .map_err(|error| Exit::failed(format!("standard output: {error}")));
-    }
-    // Whole or not at all: a window that was cut off would be refused when it is read.
-    let shown = asked.out.display();
-    let temporary = asked.out.with_extension("partial");
-    let put = std::fs::write(&temporary, &written).and_then(|()| std::fs::rename(&temporary, &asked.out));
-    put.map_err(|error| Exit::failed(format!("{shown} cannot be written: {error}")))?;
-    let window = FileWindow::open(&asked.out).map_err(window_exit)?;
-    eprintln!("{shown}: {} decisions of {}", window.total(), asked.kind);
-    eprintln!("next: pointsman policy dry-run FILE --window {shown}");
-    Ok(ExitCode::SUCCESS)
-}
-
-fn parse_kind(text: &str) -> Result<PolicyKind, String> {
-    PolicyKind::parse(text).ok_or_else(|| format!("there are {}", PolicyKind::ALL.map(PolicyKind::slug).join(", ")))
 }
