@@ -5,7 +5,7 @@
 mod window;
 mod words;
 
-pub use window::{FileWindow, JournalWindow, Span, WindowError, export};
+pub use window::{FileRow, FileWindow, JournalWindow, Span, WindowError, export};
 pub use words::{counted, diverged};
 
 use crate::wire;

@@ -7,12 +7,14 @@ mod fuzz;
 mod inspect;
 mod offline;
 mod test;
+mod value;
 
 pub(crate) use author::{Author, author, parse_kind};
 pub(crate) use dry_run::{DryRun, Export, Verify, dry_run, export, verify};
 pub(crate) use fuzz::{Bench, Fuzz, bench, fuzz};
 pub(crate) use offline::{Ceilings, library};
 pub(crate) use test::case;
+pub(crate) use value::{Value, value};
 
 use super::client::Client;
 use super::exit::Exit;

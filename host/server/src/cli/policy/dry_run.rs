@@ -116,7 +116,7 @@ fn by_host(client: &Client, asked: &DryRun) -> Result<(ReplayReport, ReplayTimin
         ReplayLine::Progress(at) => progress.tell(at.done, at.total),
         ReplayLine::Report(found) => report = Some(*found),
         ReplayLine::Timing(found) => timing = found,
-        ReplayLine::Verification(_) | ReplayLine::Problem(_) => {}
+        ReplayLine::Verification(_) | ReplayLine::Value(_) | ReplayLine::Problem(_) => {}
     })?;
     progress.end();
     let report = report.ok_or_else(|| Exit::failed("the host ended the dry run; it is shutting down, or the journal is gone"))?;
@@ -184,7 +184,7 @@ fn offline(asked: &DryRun) -> Result<(ReplayReport, ReplayTiming), Exit> {
 }
 
 /// A journal that no host has to be up for, and the guards that its settings have.
-fn open(data: &Path) -> Result<(Reader, Guards), Exit> {
+pub(super) fn open(data: &Path) -> Result<(Reader, Guards), Exit> {
     let reader = Reader::open(journal_path(data)).map_err(|error| Exit::from(anyhow::Error::new(error)))?;
     let restored = recovery::restore(&reader)?;
     let guards = Guards::of(&restored.coordinator.state().settings);
@@ -195,7 +195,7 @@ fn all_threads() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-fn window_exit(error: WindowError) -> Exit {
+pub(super) fn window_exit(error: WindowError) -> Exit {
     let mut exit = Exit::from(anyhow::Error::new(error));
     if exit.message.starts_with("there is no decision") {
         exit.code = Exit::NOT_FOUND;
@@ -360,7 +360,7 @@ pub(crate) fn verify(client: &Client, json: bool, asked: &Verify) -> Result<Exit
             client.post_lines("/api/v1/decisions/verify", &json!(body), |line| match line {
                 ReplayLine::Progress(at) => progress.tell(at.done, at.total),
                 ReplayLine::Verification(found) => report = Some(*found),
-                ReplayLine::Report(_) | ReplayLine::Timing(_) | ReplayLine::Problem(_) => {}
+                ReplayLine::Report(_) | ReplayLine::Timing(_) | ReplayLine::Value(_) | ReplayLine::Problem(_) => {}
             })?;
             report
         }
