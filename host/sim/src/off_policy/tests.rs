@@ -14,7 +14,7 @@ const CANDIDATES: usize = 3;
 
 /// Three candidates, each of a host at random.
 fn question(dice: &mut Dice) -> SelectionContext {
-    let candidate = |(index, host)| SourceCandidate {
+    let candidate = |(index, host): (u64, u32)| SourceCandidate {
         id: index + 1,
         lane: Lane::Queue,
         origin: Origin::Api,
