@@ -147,8 +147,8 @@ async fn a_host_that_explores_tells_what_other_policies_are_worth() {
     assert_eq!(text_of(&elsewhere), text_of(&first), "{}", talk(&elsewhere));
     let itself = pointsman(&fixture, &["policy", "value", "host-diverse-rhai@1.0.0", "--json"]).await;
     let itself = json_of(&itself);
-    assert_eq!(
-        itself["effective_n"], itself["used"],
+    assert!(
+        (number(&itself["effective_n"]) - number(&itself["used"])).abs() < 1e-6,
         "the version that decided weighs each decision once: {itself:#}"
     );
     assert!(number(&itself["gain"]["value"]).abs() < 0.2, "{itself:#}");
