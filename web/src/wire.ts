@@ -530,9 +530,78 @@ export type ReplayTiming = { before: TimeSummary, after: TimeSummary, };
 export type TimeSummary = { micros_p50: number | null, micros_p99: number | null, };
 
 /**
+ * What a version of source selection would have been worth on recorded decisions whose picks were left to chance. The
+ * reward of a decision is 1 where the run that it began succeeded and 0 where it failed.
+ */
+export type ValueReport = { kind: string, policy: string, digest: string,
+/**
+ * The window: its first and last decision, and when they were made.
+ */
+first_decision: number | null, last_decision: number | null, from: number | null, until: number | null, looked_at: number,
+/**
+ * Decisions that were left to chance and whose run's end is known. All other figures are about these.
+ */
+used: number,
+/**
+ * Why the others were left out, most frequent first.
+ */
+left_out: Array<Counted>,
+/**
+ * Where the version fails, and where it idles; both earn nothing.
+ */
+errors: number, idles: number,
+/**
+ * The version answered with state: each answer stands on its own answers before, which were never carried out.
+ */
+keeps_state: boolean,
+/**
+ * Whether there is a value. If not, `cannot_know` says why, and the four estimates are none.
+ */
+known: boolean, cannot_know: Array<CannotKnow>,
+/**
+ * What the recorded policies earned: share of successes.
+ */
+recorded: ValueEstimate | null, ips: ValueEstimate | null, snips: ValueEstimate | null, doubly_robust: ValueEstimate | null,
+/**
+ * The doubly robust value less what was earned.
+ */
+gain: ValueEstimate | null,
+/**
+ * Which interval the estimates have.
+ */
+interval: string,
+/**
+ * As many equally weighted decisions as these weigh.
+ */
+effective_n: number, weight_max: number,
+/**
+ * Of the version's picks, on candidates that the recorded policy gave no chance.
+ */
+unsupported_share: number,
+/**
+ * Decisions whose recorded pick the version might have made, too.
+ */
+matched: number, };
+
+export type ValueEstimate = { value: number, low: number, high: number, };
+
+/**
+ * Why there is no value.
+ */
+export type CannotKnow = {
+/**
+ * nothing_drawn, nothing_used, picks_nothing, all_alike, few_effective, unsupported
+ */
+slug: string,
+/**
+ * One sentence with its numbers.
+ */
+words: string, };
+
+/**
  * One line of a long answer.
  */
-export type ReplayLine = { "progress": ReplayProgress } | { "report": ReplayReport } | { "timing": ReplayTiming } | { "verification": VerificationReport } | { "problem": Problem };
+export type ReplayLine = { "progress": ReplayProgress } | { "report": ReplayReport } | { "timing": ReplayTiming } | { "verification": VerificationReport } | { "value": ValueReport } | { "problem": Problem };
 
 export type ReplayProgress = { done: number, total: number, };
 

@@ -1,9 +1,10 @@
 //! Test cases as data: a context, and what a policy is expected to answer.
 //!
 //! A case says only what it is about; everything else is as in the plain context of the policy's kind, and an entry of a
-//! list as in a plain entry. The answer comes through the coordinator's port and its check of a verdict, as live.
+//! list as in a plain entry. The answer comes through the coordinator's port and is settled by it, as live: what a policy
+//! leaves to chance is drawn by the case's seed.
 
-use pointsman_coordinator::{Policies, check_verdict};
+use pointsman_coordinator::{Policies, settle};
 use pointsman_model::context::{Context, GatePair, Guardrail, HostLoad, Skill, SourceCandidate};
 use pointsman_model::decision::Verdict;
 use pointsman_model::policy::{Cost, FaultClass, PolicyDescription, Setting, Value as SettingValue};
@@ -166,12 +167,13 @@ pub fn run_case(case: &Case, plain: &Context, description: &PolicyDescription, p
         }
     };
     match policies.ask(&description.policy, &context) {
-        Ok(answer) => {
+        Ok(mut answer) => {
+            let settled = settle(&context, &mut answer);
             outcome.cost = answer.cost;
             outcome.verdict = Some(inner(&answer.verdict));
             outcome.reasons = answer.advice.reasons.iter().map(|reason| reason.code.clone()).collect();
-            match check_verdict(&context, &answer) {
-                Ok(()) => compare(case, &answer.verdict, &mut outcome),
+            match settled {
+                Ok(_) => compare(case, &answer.verdict, &mut outcome),
                 Err(problem) => {
                     outcome.fault = Some(FaultClass::InvalidOutput.slug().to_string());
                     if case.expect.fault != Some(FaultClass::InvalidOutput) {
@@ -567,6 +569,7 @@ mod tests {
             engine: "test".to_string(),
             cost: Cost::default(),
             declined: Vec::new(),
+            propensity: None,
         };
         let made = case_of_decision("decision 7", &recorded, &plain(), &ruling).expect("it can be a case");
         let fields: Vec<&String> = made["context"].as_object().expect("fields").keys().collect();

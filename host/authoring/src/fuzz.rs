@@ -8,7 +8,7 @@ mod mutate;
 
 use crate::case::{difference_from, fields_of};
 use mutate::Random;
-use pointsman_coordinator::{Policies, check_verdict};
+use pointsman_coordinator::{Policies, settle};
 use pointsman_model::context::Context;
 use pointsman_model::decision::Answer;
 use pointsman_model::policy::{Fault, FaultClass, PolicyDescription};
@@ -139,10 +139,10 @@ fn judge(policies: &mut dyn Policies, description: &PolicyDescription, context: 
 }
 
 fn ask(policies: &mut dyn Policies, description: &PolicyDescription, context: &Context) -> Result<Answer, (Flaw, String)> {
-    let answer = policies
+    let mut answer = policies
         .ask(&description.policy, context)
         .map_err(|Fault { class, detail, .. }| (Flaw::Fails(class), detail))?;
-    check_verdict(context, &answer).map_err(|problem| (Flaw::Misfit, problem))?;
+    settle(context, &mut answer).map_err(|problem| (Flaw::Misfit, problem))?;
     Ok(answer)
 }
 

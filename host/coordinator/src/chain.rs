@@ -1,11 +1,11 @@
 //! The fallback chain: the version in canary for its share, then active, then last good, then built-in. Every decision
 //! says which link answered and why the earlier ones did not.
 
-use crate::check::check_verdict;
 use crate::fallback::built_in;
 use crate::guards::Guards;
 use crate::input::{StickyKey, input_key};
 use crate::port::Policies;
+use crate::settle::settle;
 use crate::state::{Installed, PolicySlot, State};
 use pointsman_model::context::Context;
 use pointsman_model::decision::{Answer, Decision, Declined, Link, Ruling, Subject};
@@ -42,9 +42,9 @@ pub(crate) fn rule(
             None => ask(policies, &guards, policy, context),
         };
         match asked {
-            Ok(answer) => {
+            Ok((answer, propensity)) => {
                 let engine = policies.fingerprint(policy.engine);
-                ruling = Some((link, policy.clone(), engine, answer));
+                ruling = Some((link, policy.clone(), engine, answer, propensity));
                 break;
             }
             Err(fault) => declined.push(Declined {
@@ -59,18 +59,22 @@ pub(crate) fn rule(
     } else if input.is_none() {
         input = Some(input_key(context));
     }
-    let (link, policy, engine, mut answer) = ruling.unwrap_or_else(|| {
+    let (link, policy, engine, mut answer, propensity) = ruling.unwrap_or_else(|| {
         let frame = context.frame_mut();
         frame.settings.clear();
         frame.state.clear();
-        let answer = built_in(context, &guards, &declined);
-        debug_assert!(check_verdict(context, &answer).is_ok(), "the built-in answers what fits");
+        let mut answer = built_in(context, &guards, &declined);
+        debug_assert!(
+            settle(context, &mut answer) == Ok(None),
+            "the built-in answers what fits and leaves nothing to chance"
+        );
         debug_assert!(guards.check(context, &answer.verdict).is_ok(), "the built-in keeps to the guards");
         (
             Link::BuiltIn,
             PolicyRef::built_in(kind),
             policies.fingerprint(EngineKind::BuiltIn),
             answer,
+            None,
         )
     });
     let recorded = context.encode();
@@ -91,6 +95,7 @@ pub(crate) fn rule(
             engine,
             cost: answer.cost,
             declined,
+            propensity,
         },
     };
     let recording = Recording {
@@ -132,14 +137,16 @@ fn lend(context: &mut Context, installed: &Installed) {
     frame.state.clone_from(&installed.state);
 }
 
-fn ask(policies: &mut dyn Policies, guards: &Guards, policy: &PolicyRef, context: &Context) -> Result<Answer, Fault> {
+/// An answer that fits its context and keeps to the guards, with the probability of a drawn pick.
+fn ask(policies: &mut dyn Policies, guards: &Guards, policy: &PolicyRef, context: &Context) -> Result<(Answer, Option<f64>), Fault> {
     let mut answer = policies.ask(policy, context)?;
+    let cost = answer.cost;
     let refused = |class, problem: String| Fault {
         class,
         detail: clip(problem),
-        cost: answer.cost,
+        cost,
     };
-    check_verdict(context, &answer).map_err(|problem| refused(FaultClass::InvalidOutput, problem))?;
+    let propensity = settle(context, &mut answer).map_err(|problem| refused(FaultClass::InvalidOutput, problem))?;
     guards
         .check(context, &answer.verdict)
         .map_err(|violation| refused(FaultClass::Guard, violation.to_string()))?;
@@ -151,7 +158,7 @@ fn ask(policies: &mut dyn Policies, guards: &Guards, policy: &PolicyRef, context
             ..Default::default()
         });
     }
-    Ok(answer)
+    Ok((answer, propensity))
 }
 
 fn clip(mut text: String) -> String {

@@ -11,8 +11,9 @@ pub(crate) const RETRY_DELAY_MS_MAX: u64 = 7 * 24 * 3_600_000;
 pub(crate) const REASONS_MAX: usize = 32;
 pub(crate) const REASON_BYTES_MAX: usize = 1024;
 
-/// Whether an answer fits the context it was given for; the error is one sentence.
-pub fn check_verdict(context: &Context, answer: &Answer) -> Result<(), String> {
+/// Whether an answer fits the context it was given for; the error is one sentence. Who asks a policy takes
+/// [`settle`](crate::settle()), which draws first what was left to chance.
+pub(crate) fn check_verdict(context: &Context, answer: &Answer) -> Result<(), String> {
     let candidates = match (context, &answer.verdict) {
         (Context::Selection(context), Verdict::Selection(verdict)) => {
             selection(context, verdict)?;
@@ -29,7 +30,7 @@ pub fn check_verdict(context: &Context, answer: &Answer) -> Result<(), String> {
     advice(&answer.advice, candidates)
 }
 
-fn selection(context: &SelectionContext, verdict: &SelectionVerdict) -> Result<(), String> {
+pub(crate) fn selection(context: &SelectionContext, verdict: &SelectionVerdict) -> Result<(), String> {
     let picks = match verdict {
         SelectionVerdict::Pick(picks) => picks,
         SelectionVerdict::Idle => return Ok(()),
@@ -162,17 +163,22 @@ fn advice(advice: &Advice, candidates: Option<usize>) -> Result<(), String> {
     if advice.state.as_ref().is_some_and(|state| state.len() > STATE_BYTES_MAX) {
         return Err(format!("the state is longer than {STATE_BYTES_MAX} bytes"));
     }
-    if advice.distribution.iter().any(|share| !(0.0..=1.0).contains(share)) {
-        return Err("the distribution holds a number outside 0 to 1".into());
-    }
-    if !advice.distribution.is_empty() && advice.distribution.iter().sum::<f64>() <= 0.0 {
-        return Err("the distribution sums to nothing".into());
-    }
+    check_distribution(&advice.distribution)?;
     match (&advice.scores, candidates) {
         (Some(scores), Some(candidates)) => check_scores(scores, candidates),
         (Some(scores), None) => check_scores(scores, scores.totals.len()),
         (None, _) => Ok(()),
     }
+}
+
+pub(crate) fn check_distribution(distribution: &[f64]) -> Result<(), String> {
+    if distribution.iter().any(|share| !(0.0..=1.0).contains(share)) {
+        return Err("the distribution holds a number outside 0 to 1".into());
+    }
+    if !distribution.is_empty() && distribution.iter().sum::<f64>() <= 0.0 {
+        return Err("the distribution sums to nothing".into());
+    }
+    Ok(())
 }
 
 fn check_scores(scores: &Scores, candidates: usize) -> Result<(), String> {

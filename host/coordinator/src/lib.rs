@@ -16,9 +16,9 @@ mod handle;
 mod input;
 mod plausible;
 mod port;
+mod settle;
 mod state;
 
-pub use check::check_verdict;
 pub use coordinator::{Coordinator, Handled, Refusal, RefusalKind, Reply, SnapshotError};
 pub use fallback::built_in;
 pub use guards::{GuardViolation, Guards};
@@ -26,4 +26,5 @@ pub use handle::{CONFIRM_MS_MAX, CONFIRM_MS_MIN};
 pub use input::{input_in_words, input_key};
 pub use plausible::plausible;
 pub use port::Policies;
+pub use settle::{chances, settle};
 pub use state::*;

@@ -358,6 +358,7 @@ fn record_decision(statements: &mut Statements<'_>, seq: i64, at: i64, decision:
         engine,
         cost,
         declined,
+        propensity: _,
     } = ruling;
     let subject = subject_word(subject);
     statements.run(

@@ -672,7 +672,7 @@ fn tag(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<ModelTag>> {
     Ok(row.get::<_, Option<String>>(index)?.map(ModelTag))
 }
 
-fn word<T: Word>(row: &Row<'_>, index: usize) -> rusqlite::Result<T> {
+pub(crate) fn word<T: Word>(row: &Row<'_>, index: usize) -> rusqlite::Result<T> {
     maybe_word(row, index)?.ok_or_else(|| unknown_word(index, "nothing"))
 }
 

@@ -6,8 +6,10 @@ use crate::rows;
 use crate::words::Word;
 use pointsman_model::decision::Decision;
 use pointsman_model::policy::{PolicyDescription, PolicyKind};
+use pointsman_model::run::{RunClass, RunStatus};
 use pointsman_model::{DecisionId, Digest, Millis, Seq};
 use rusqlite::{Row, ToSql};
+use std::collections::BTreeMap;
 
 /// A decision as it is stored.
 #[derive(Clone, Debug)]
@@ -85,6 +87,26 @@ impl Reader {
                 context: row.get(3)?,
             })
         })
+    }
+
+    /// How the training runs stand that decisions began, from this decision on; of one that began several, the first.
+    pub fn runs_begun(&self, first: DecisionId) -> Result<BTreeMap<DecisionId, RunStatus>, ReadError> {
+        // Literal words, as in pages. A run is planned in the turn that decides, so that both numbers rise together.
+        let sql = format!(
+            "SELECT decision, status FROM runs WHERE class = '{}' AND decision IS NOT NULL ORDER BY id DESC",
+            RunClass::Training.word()
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut found = statement.query([])?;
+        let mut runs = BTreeMap::new();
+        while let Some(row) = found.next()? {
+            let decision = DecisionId(rows::number(row, 0)?);
+            if decision < first {
+                break;
+            }
+            runs.insert(decision, rows::word(row, 1)?);
+        }
+        Ok(runs)
     }
 
     /// What a version says of itself, where it has ever been active, in canary or in a set.

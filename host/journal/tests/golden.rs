@@ -283,7 +283,17 @@ fn examples() -> Vec<Event> {
         });
     }
     events.extend(verdicts().into_iter().map(decision_with));
+    events.push(drawn());
     events
+}
+
+/// A pick that was left to chance.
+fn drawn() -> Event {
+    let Event::Decided(mut decision) = decision_with(Verdict::Selection(SelectionVerdict::Pick(vec![1]))) else {
+        unreachable!("decision_with makes one")
+    };
+    decision.ruling.propensity = Some(0.25);
+    Event::Decided(decision)
 }
 
 fn queued_in_full() -> Event {

@@ -145,6 +145,7 @@ pub struct Advice {
     pub reasons: Vec<Reason>,
     /// In a journaled decision they stand beside the context, and [`Decision::scores`] is their digest.
     pub scores: Option<Scores>,
+    /// Of source selection: what the host draws the pick from, one share for each candidate. Of other kinds: a description.
     pub distribution: Vec<f64>,
     pub state: Option<Vec<u8>>,
     pub suggestions: Vec<Setting>,
@@ -200,6 +201,9 @@ pub struct Ruling {
     pub engine: String,
     pub cost: Cost,
     pub declined: Vec<Declined>,
+    /// Probability with which the host drew this pick, where the policy left it to chance by a distribution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propensity: Option<f64>,
 }
 
 /// What a decision was about.

@@ -75,9 +75,14 @@ fn selection_in_rust_and_in_rhai_agree() {
     assert_eq!(rust.settings, rhai.settings);
     let mut engines = Engines::new(library);
     let mut draw = Draw(7);
+    let mut explored = 0;
     for round in 0..300 {
         let mut context = selection(&mut draw);
         context.frame.settings = rust.settings.clone();
+        if draw.below(3) == 0 {
+            let explore = context.frame.settings.iter_mut().find(|setting| setting.name == "explore");
+            explore.expect("both explore").value = Value::Number(f64::from(1 + draw.below(10)) / 10.0);
+        }
         let context = Context::Selection(context);
         let in_rust = engines.ask(&rust.policy, &context).expect("Rust decides");
         let in_rhai = engines.ask(&rhai.policy, &context).expect("Rhai decides");
@@ -90,7 +95,14 @@ fn selection_in_rust_and_in_rhai_agree() {
             ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-6),
             "round {round}: {ours:?} {theirs:?}"
         );
+        let (ours, theirs) = (in_rust.advice.distribution, in_rhai.advice.distribution);
+        explored += usize::from(!ours.is_empty());
+        assert!(
+            ours.len() == theirs.len() && ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-12),
+            "round {round}: {ours:?} {theirs:?}"
+        );
     }
+    assert!(explored > 30, "{explored} answers were left to chance");
 }
 
 #[test]

@@ -221,6 +221,9 @@ enum Policy {
     },
     /// What a policy would have decided on recorded decisions, and what that changes. Exit code 3 where budgets are broken.
     DryRun(policy::DryRun),
+    /// What a policy of source selection would have been worth on recorded picks that were left to chance. Exit code 3 where
+    /// that cannot be known.
+    Value(policy::Value),
     /// Make recorded decisions again, each by the version that made it. Exit code 3 where one differs.
     Verify(policy::Verify),
     /// Take recorded decisions along in a file, for dry runs elsewhere.
@@ -479,6 +482,7 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
             done(swap::change(&client, json, &kind, "unpin", &reason, "is not pinned any more"))
         }
         Command::Policy(Policy::DryRun(asked)) => policy::dry_run(&client, json, &asked),
+        Command::Policy(Policy::Value(asked)) => policy::value(&client, json, &asked),
         Command::Policy(Policy::Verify(asked)) => policy::verify(&client, json, &asked),
         Command::Policy(Policy::Export(asked)) => policy::export(&client, &asked),
         Command::Policy(Policy::Fuzz(asked)) => policy::fuzz(json, &asked),

@@ -5,7 +5,7 @@
 mod window;
 mod words;
 
-pub use window::{FileWindow, JournalWindow, Span, Which, WindowError, export};
+pub use window::{FileRow, FileWindow, JournalWindow, Span, Which, WindowError, export};
 pub use words::{counted, diverged};
 
 use crate::wire;

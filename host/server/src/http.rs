@@ -20,7 +20,7 @@ mod versions;
 pub use guard::Guard;
 pub(crate) use jobs::point;
 pub use policies::{PolicyUpload, accepted, refused, settings_of, settings_rows};
-pub use replays::{DryRunBody, VerifyBody};
+pub use replays::{DryRunBody, ValueBody, VerifyBody};
 pub use sources::SourceBody;
 pub use swaps::{ActivateBody, CanaryBody};
 
@@ -69,6 +69,7 @@ pub fn router(app: App, guard: Guard) -> Router {
         .route("/policies/check", post(policies::check))
         .route("/policies/activate", post(swaps::activate))
         .route("/policies/dry-run", post(replays::dry_run))
+        .route("/policies/value", post(replays::value))
         .route("/policies/shadow", post(swaps::start_shadow))
         .route("/policies/canary", post(swaps::start_canary))
         .route("/policies/swaps", get(swaps::list))

@@ -9,6 +9,7 @@
 //! | [`http`] | the API, the live stream and the page |
 //! | [`policy_install`], [`policy_watch`], [`shipped`] | the way of a policy into service |
 //! | [`swaps`], [`dry_run`], [`shadow`] | its stages as they go, and what it would have decided, then and now |
+//! | [`off_policy`] | what a version would have been worth, from picks that were left to chance |
 //! | [`verification`] | decisions made again from their records |
 //! | [`versions`], [`signing`] | versions as the journal keeps them, and who signed them |
 //! | [`standard`] | standard requests, and what they tell about a candidate |
@@ -29,6 +30,7 @@ pub mod host;
 pub mod http;
 pub mod hub;
 pub mod inbox;
+pub mod off_policy;
 pub mod patch;
 pub mod policy_install;
 pub mod policy_watch;

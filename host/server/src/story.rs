@@ -332,7 +332,11 @@ impl Story {
                 actor,
                 reason,
                 ..
-            } => say(format!("policy {kind}: the canary of {policy} is {} ({}: {reason})", end.slug(), actor.0)),
+            } => say(format!(
+                "policy {kind}: the canary of {policy} is {} ({}: {reason})",
+                end.slug(),
+                actor.0
+            )),
             Event::InputQuarantined {
                 kind,
                 about,
@@ -347,7 +351,11 @@ impl Story {
                 ));
             }
             Event::InputReleased { kind, key, actor } => {
-                say(format!("policy {kind}: policies are asked about input {} again ({})", key.short(), actor.0));
+                say(format!(
+                    "policy {kind}: policies are asked about input {} again ({})",
+                    key.short(),
+                    actor.0
+                ));
             }
             Event::TrainingStarted { actor, .. } => say(format!("training is on ({})", actor.0)),
             Event::TrainingStopped { actor, .. } => say(format!("training is off ({}); runs under way end by themselves", actor.0)),

@@ -5,7 +5,7 @@
 //! halving. That finds the nearest flip where the verdict changes once along the way, which is what thresholds do; a
 //! policy that flips back and forth within a step is told with a flip that is real and perhaps not the nearest.
 
-use pointsman_coordinator::{Policies, check_verdict, plausible};
+use pointsman_coordinator::{Policies, plausible, settle};
 use pointsman_model::context::Context;
 use pointsman_model::decision::{SelectionVerdict, Verdict};
 use pointsman_model::policy::PolicyRef;
@@ -238,10 +238,10 @@ impl Asker<'_> {
             return Ok(None);
         };
         self.asked += 1;
-        let Ok(answer) = self.policies.ask(self.policy, &context) else {
+        let Ok(mut answer) = self.policies.ask(self.policy, &context) else {
             return Ok(None);
         };
-        if check_verdict(&context, &answer).is_err() || !is_other(self.verdict, &answer.verdict) {
+        if settle(&context, &mut answer).is_err() || !is_other(self.verdict, &answer.verdict) {
             return Ok(None);
         }
         Ok(Some(answer.verdict))

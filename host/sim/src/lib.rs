@@ -7,6 +7,7 @@
 //! | [`faults`] | thousands of scenarios from seeds, in which everything outside goes wrong |
 //! | [`replay`] | a version asked about recorded decisions, through the port that decides live |
 //! | [`dry_run`], [`verify`], [`flip`] | the same over a whole window; a decision made again by the version that made it; what would have made it another |
+//! | [`mod@off_policy`] | what another version would have been worth, from picks that were left to chance |
 //! | [`mod@simulate`] | hours and days of the real coordinator and real policies, with a modelled outside |
 //! | [`report`] | what a simulation found, as text and as one page with charts |
 //!
@@ -17,6 +18,7 @@ mod dice;
 pub mod dry_run;
 pub mod faults;
 pub mod flip;
+pub mod off_policy;
 pub mod replay;
 pub mod report;
 pub mod scenario;

@@ -15,7 +15,7 @@ pub use change::{Change, compare};
 pub use cost::CostSpread;
 pub use shadow::Shadow;
 
-use pointsman_coordinator::{Guards, Policies, check_verdict};
+use pointsman_coordinator::{Guards, Policies, settle};
 use pointsman_model::context::Context;
 use pointsman_model::decision::{Answer, Decision};
 use pointsman_model::policy::{Fault, FaultClass, PolicyDescription};
@@ -312,8 +312,8 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// Asks a version about a context as the coordinator would: with the version's own settings and state, its answer
-/// checked against the context. A new state takes the place of the one before.
+/// Asks a version about a context as the coordinator would: with the version's own settings and state, what it left to
+/// chance drawn by the context's seed, its answer checked against the context. A new state takes the place of the one before.
 pub fn ask(
     policies: &mut dyn Policies,
     version: &PolicyDescription,
@@ -324,8 +324,8 @@ pub fn ask(
     let frame = context.frame_mut();
     frame.settings.clone_from(&version.settings);
     frame.state.clone_from(state);
-    let answer = policies.ask(&version.policy, context)?;
-    check_verdict(context, &answer).map_err(|problem| Fault {
+    let mut answer = policies.ask(&version.policy, context)?;
+    settle(context, &mut answer).map_err(|problem| Fault {
         class: FaultClass::InvalidOutput,
         detail: problem,
         cost: answer.cost,

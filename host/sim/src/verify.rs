@@ -1,7 +1,7 @@
 //! Verifying a decision: it is made again from its record alone and compared with what the record says.
 
 use crate::replay::RecordedDecision;
-use pointsman_coordinator::{Guards, Policies, built_in, check_verdict};
+use pointsman_coordinator::{Guards, Policies, built_in, settle};
 use pointsman_model::Digest;
 use pointsman_model::context::Context;
 use pointsman_model::decision::{Advice, Answer, Link};
@@ -92,23 +92,27 @@ pub fn verify(policies: &mut dyn Policies, guards: &Guards, recorded: &RecordedD
             here,
         });
     }
-    let after = match ruling.link {
+    let mut after = match ruling.link {
         Link::BuiltIn => Ok(built_in(&context, guards, &ruling.declined)),
         Link::Candidate | Link::Active | Link::LastGood => policies.ask(&ruling.policy, &context),
     };
-    let answer = match after {
-        Ok(answer) if answer.verdict == ruling.verdict && check_verdict(&context, &answer).is_ok() => answer,
-        Ok(_) if ruling.link == Link::BuiltIn => return Verification::NotReplayable(WhyNot::OtherGuards),
-        after => return Verification::Diverged { after },
+    let settled = match &mut after {
+        Ok(answer) => settle(&context, answer),
+        Err(_) => Ok(None),
     };
-    match differs(recorded, &answer) {
+    let (answer, propensity) = match (after, settled) {
+        (Ok(answer), Ok(propensity)) if answer.verdict == ruling.verdict => (answer, propensity),
+        (Ok(_), _) if ruling.link == Link::BuiltIn => return Verification::NotReplayable(WhyNot::OtherGuards),
+        (after, _) => return Verification::Diverged { after },
+    };
+    match differs(recorded, &answer, propensity) {
         None => Verification::Identical,
         Some(differs) => Verification::SameVerdict { differs },
     }
 }
 
 /// The first part of the advice that is not as recorded.
-fn differs(recorded: &RecordedDecision, answer: &Answer) -> Option<&'static str> {
+fn differs(recorded: &RecordedDecision, answer: &Answer, propensity: Option<f64>) -> Option<&'static str> {
     let ruling = &recorded.decision.ruling;
     let Advice {
         reasons,
@@ -125,6 +129,7 @@ fn differs(recorded: &RecordedDecision, answer: &Answer) -> Option<&'static str>
         (*reasons == before.reasons, "reasons"),
         (scores == recorded.decision.scores, "scores"),
         (*distribution == before.distribution, "distribution"),
+        (propensity == ruling.propensity, "propensity"),
         (*state == before.state, "state"),
         (*suggestions == before.suggestions, "suggestions"),
         (*extras == before.extras, "extras"),

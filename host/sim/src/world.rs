@@ -7,6 +7,7 @@
 use crate::scripted::Scripted;
 use pointsman_coordinator::{Coordinator, Policies, Refusal, Reply};
 use pointsman_model::command::Command;
+use pointsman_model::decision::{SelectionVerdict, Verdict};
 use pointsman_model::event::{Event, Recorded};
 use pointsman_model::policy::{PolicyKind, PolicyRef};
 use pointsman_model::run::{RunClass, Work};
@@ -119,6 +120,7 @@ impl<P: Policies> World<P> {
             self.replayed.apply_recorded(&through_json(recorded)?);
             self.journal.push(recorded.clone());
             self.note_generation(recorded)?;
+            self.check_drawn(recorded)?;
             self.check_planned(recorded)?;
         }
         if entries.is_empty() {
@@ -217,6 +219,25 @@ impl<P: Policies> World<P> {
             }
         }
         Ok(())
+    }
+
+    /// A drawn pick is one alone, and was given a chance.
+    fn check_drawn(&self, recorded: &Recorded) -> Result<(), Broken> {
+        let Event::Decided(decision) = &recorded.event else {
+            return Ok(());
+        };
+        let ruling = &decision.ruling;
+        let Some(propensity) = ruling.propensity else {
+            return Ok(());
+        };
+        let share = match &ruling.verdict {
+            Verdict::Selection(SelectionVerdict::Pick(picks)) if picks.len() == 1 => ruling.advice.distribution.get(picks[0] as usize),
+            _ => None,
+        };
+        match share {
+            Some(share) if *share > 0.0 && propensity > 0.0 && propensity <= 1.0 => Ok(()),
+            _ => Err(self.rule(&format!("decision {} was drawn from what gave it no chance", decision.id))),
+        }
     }
 
     fn note_generation(&mut self, recorded: &Recorded) -> Result<(), Broken> {

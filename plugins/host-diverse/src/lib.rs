@@ -4,6 +4,9 @@
 //! A candidate's score is a sum of terms; the best go first, and of equals the older. A pick counts at once: the next
 //! pick of the same decision sees its host as just picked. Rules keep candidates out whatever their score. The host has
 //! applied lanes, lock and caps before; they are applied here again, since a verdict that breaks one is thrown away.
+//!
+//! With `explore` above 0, a share of the picks is left to chance among all that no rule keeps out: the host draws, and
+//! what it records then tells what another policy would have been worth. Such a decision picks one source at a time.
 
 use pointsman_policy_sdk::prelude::*;
 
@@ -39,6 +42,12 @@ impl SourceSelection for HostDiverse {
                 "Seconds of waiting that add one point, so that every source has its turn.",
             )
             .number("failure_weight", 0.5, 0.0..=10.0, "Taken off for each failed attempt.")
+            .number(
+                "explore",
+                0.0,
+                0.0..=1.0,
+                "Share of the picks that is left to chance, so that other policies can be valued; 0 for none.",
+            )
     }
 
     fn decide(context: &SelectionContext) -> Result<SelectionDecision, PolicyError> {
@@ -55,9 +64,14 @@ impl SourceSelection for HostDiverse {
             }
         }
         let eligible = open.len();
+        let indexes: Vec<u32> = open.iter().map(|open| open.candidate.index).collect();
         let picks = pick(context, &weights, open);
         let decision = match picks.first() {
             None => SelectionDecision::idle().reason(idle_reason(context)),
+            Some(best) if weights.explore > 0.0 => SelectionDecision::pick(vec![best.candidate.index])
+                .distribution(explored(context, weights.explore, best.candidate.index, &indexes))
+                .reason(explore_reason(weights.explore, best, eligible))
+                .reasons(pick_reasons(context, best, &picks[..1], eligible)),
             Some(best) => {
                 let indexes = picks.iter().map(|pick| pick.candidate.index).collect();
                 SelectionDecision::pick(indexes).reasons(pick_reasons(context, best, &picks, eligible))
@@ -75,6 +89,7 @@ struct Weights {
     priority: f64,
     age_scale_s: f64,
     failure: f64,
+    explore: f64,
 }
 
 impl Weights {
@@ -85,6 +100,7 @@ impl Weights {
             priority: settings.number("priority_weight")?,
             age_scale_s: settings.number("age_scale_s")?,
             failure: settings.number("failure_weight")?,
+            explore: settings.number("explore")?,
         })
     }
 }
@@ -188,6 +204,28 @@ fn pick<'a>(context: &SelectionContext, weights: &Weights, mut open: Vec<Open<'a
         picks.push(pick);
     }
     picks
+}
+
+/// The best with what is not left to chance, and an equal part of the rest for each that no rule keeps out, the best among
+/// them.
+fn explored(context: &SelectionContext, explore: f64, best: u32, open: &[u32]) -> Vec<f64> {
+    let mut distribution = vec![0.0; context.candidates.len()];
+    for index in open {
+        distribution[*index as usize] = explore / open.len() as f64;
+    }
+    distribution[best as usize] += 1.0 - explore;
+    distribution
+}
+
+/// The first reason: what was picked in the end need not be what scores best.
+fn explore_reason(explore: f64, best: &Open<'_>, eligible: usize) -> Reason {
+    let text = format!(
+        "Drawn: source {} of {}, or in {:.0} % of the picks any of the {eligible} that may be picked.",
+        best.candidate.id,
+        best.candidate.host().unwrap_or("no host"),
+        explore * 100.0
+    );
+    Reason::new("left_to_chance").feature("explore").value(explore).text(text)
 }
 
 fn idle_reason(context: &SelectionContext) -> Reason {
@@ -352,6 +390,23 @@ mod tests {
         check(weighed.clone(), &[1]);
         weighed.candidates[1].attempts = 3;
         check(weighed, &[0]);
+    }
+
+    #[test]
+    fn what_is_left_to_chance_is_spread_over_all_that_may_be_picked() {
+        let mut explored = context(&["a", "b", "c"], &[Some(0), Some(1), Some(2), None]);
+        explored.free = 3;
+        explored.host_loads[1].running = 1;
+        check(explored.clone(), &[0, 2, 3]);
+        assert!(decide(explored.clone()).advice.distribution.is_empty(), "nothing is, unless it is asked for");
+        let explore = explored.frame.settings.iter_mut().find(|setting| setting.name == "explore");
+        explore.expect("it is a setting").value = Value::Number(0.3);
+        let decision = decide(explored);
+        assert_eq!(decision.verdict, SelectionVerdict::Pick(vec![0]), "one at a time");
+        let expected = [0.8, 0.0, 0.1, 0.1];
+        let given = &decision.advice.distribution;
+        assert!(given.len() == 4 && given.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{given:?}");
+        assert_eq!(decision.advice.reasons[0].code, "left_to_chance");
     }
 
     #[test]

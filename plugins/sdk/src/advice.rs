@@ -151,7 +151,8 @@ macro_rules! advice_methods {
                 self
             }
 
-            /// Probability with which each candidate could have been picked, where chance had a part.
+            /// Probability with which each candidate may be picked, where chance has a part. In source selection the host
+            /// draws the pick from it, in place of the verdict's own; in other kinds it is a description.
             pub fn distribution(mut self, distribution: Vec<f64>) -> Self {
                 self.advice.distribution = distribution;
                 self

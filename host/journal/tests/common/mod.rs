@@ -201,6 +201,7 @@ pub fn ruling(verdict: Verdict, candidates: usize) -> Ruling {
             micros: 27,
         },
         declined: Vec::new(),
+        propensity: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod inspect;
 mod offline;
 mod past;
 mod test;
+mod value;
 mod verify;
 
 pub(crate) use author::{Author, author, parse_kind};
@@ -17,6 +18,7 @@ pub(crate) use export::{Export, export};
 pub(crate) use fuzz::{Bench, Fuzz, bench, fuzz};
 pub(crate) use offline::{Ceilings, library};
 pub(crate) use test::case;
+pub(crate) use value::{Value, value};
 pub(crate) use verify::{Verify, verify};
 
 use super::client::Client;

@@ -9,11 +9,13 @@ use pointsman_coordinator::Guards;
 use pointsman_journal::{ReadError, Reader, StoredDecision};
 use pointsman_model::decision::Decision;
 use pointsman_model::policy::{PolicyDescription, PolicyKind};
+use pointsman_model::run::RunStatus;
 use pointsman_model::{DecisionId, Digest, Millis};
 use pointsman_sim::dry_run::Window;
+use pointsman_sim::off_policy::Logged;
 use pointsman_sim::replay::RecordedDecision;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -88,6 +90,11 @@ impl<'r> JournalWindow<'r> {
         Ok(JournalWindow { reader, ids, next: 0 })
     }
 
+    /// The oldest decision.
+    pub fn first(&self) -> Option<DecisionId> {
+        self.ids.first().copied()
+    }
+
     /// Of all kinds.
     pub fn all(reader: &'r Reader, which: Which<'_>, last: u32) -> Result<JournalWindow<'r>, WindowError> {
         let ids = match which {
@@ -156,6 +163,9 @@ struct Line {
     at: Millis,
     decision: Decision,
     context: Option<String>,
+    /// How the run stood that it began, when the file was written; of source selection only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<RunStatus>,
 }
 
 impl Header {
@@ -197,6 +207,10 @@ pub fn export(reader: &Reader, kind: PolicyKind, span: Span, guards: Guards, out
             .collect(),
     };
     line(out, &header).map_err(io)?;
+    let runs = match window.first() {
+        Some(first) if kind == PolicyKind::SourceSelection => reader.runs_begun(first)?,
+        Some(_) | None => BTreeMap::new(),
+    };
     loop {
         let page = window.next_page()?;
         if page.is_empty() {
@@ -205,12 +219,14 @@ pub fn export(reader: &Reader, kind: PolicyKind, span: Span, guards: Guards, out
         for stored in page {
             let decision = stored.decision()?;
             let context = stored.context.map(|bytes| STANDARD.encode(bytes));
+            let run = runs.get(&decision.id).copied();
             line(
                 out,
                 &Line {
                     at: stored.at,
                     decision,
                     context,
+                    run,
                 },
             )
             .map_err(io)?;
@@ -331,12 +347,24 @@ impl Window for FileWindow {
     }
 
     fn read(row: FileRow) -> Result<RecordedDecision, WindowError> {
+        Ok(row.logged()?.recorded)
+    }
+}
+
+impl FileRow {
+    /// The decision with how its run stood.
+    pub fn logged(self) -> Result<Logged, WindowError> {
         let wrong = |problem: String| WindowError::File {
-            path: row.path.clone(),
-            line: row.number,
+            path: self.path.clone(),
+            line: self.number,
             problem,
         };
-        let Line { at, decision, context } = serde_json::from_str(&row.text).map_err(|error| wrong(format!("not a decision: {error}")))?;
+        let Line {
+            at,
+            decision,
+            context,
+            run,
+        } = serde_json::from_str(&self.text).map_err(|error| wrong(format!("not a decision: {error}")))?;
         let context = context
             .map(|text| STANDARD.decode(text))
             .transpose()
@@ -348,6 +376,7 @@ impl Window for FileWindow {
                 "the context is not the one that was decided on: its digest differs".to_string(),
             ));
         }
-        Ok(RecordedDecision { at, decision, context })
+        let recorded = RecordedDecision { at, decision, context };
+        Ok(Logged { recorded, run })
     }
 }

@@ -8,6 +8,8 @@ use super::policies::{PolicyUpload, blocking, offer_of};
 use super::swaps::wrong;
 use super::{App, query};
 use crate::dry_run::{self, CASES_MAX, JournalWindow, LAST_MAX, Question, Span, WindowError, threads_beside_a_host};
+use crate::off_policy;
+use crate::policy_install::Offer;
 use crate::problem::ApiError;
 use crate::verification::{self, Asked, AskedError};
 use crate::wire::{ReplayLine, ReplayProgress, VerificationRow};
@@ -19,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 use pointsman_coordinator::Guards;
 use pointsman_model::DecisionId;
 use pointsman_model::policy::PolicyKind;
+use pointsman_policy::Checked;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -44,6 +47,17 @@ pub struct DryRunBody {
     pub decision: Option<u64>,
     /// Changed decisions that are shown one by one.
     pub cases: Option<u32>,
+}
+
+/// Body of `value`: one policy of source selection, and which decisions.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ValueBody {
+    pub policy: Option<PolicyUpload>,
+    /// The latest decisions of its kind; 10000 where nothing is named.
+    pub last: Option<u32>,
+    /// Those made at this time or later, in milliseconds since 1970.
+    pub since: Option<u64>,
 }
 
 /// Which decisions to verify.
@@ -84,26 +98,12 @@ pub(super) async fn dry_run(State(app): State<App>, Body(body): Body<DryRunBody>
         decision,
         cases,
     } = body;
-    let Some(upload) = policy else {
-        return Err(wrong(
-            "/policy",
-            "a policy is missing: a file's name with its text, or the name of a stored version",
-        ));
-    };
     let span = span(last, since, decision)?;
     let cases = cases.unwrap_or(CASES_DEFAULT) as usize;
     if cases > CASES_MAX {
         return Err(wrong("/cases", format!("at most {CASES_MAX}")));
     }
-    let offer = offer_of(&app, upload).await?;
-    let guards = app.inbox.look(|state| Guards::of(&state.settings)).await?;
-    let checking = app.clone();
-    // Before the first line: a policy that is refused is an answer of its own.
-    let (offer, checked) = blocking(move || {
-        let checked = checking.policies.check(&offer)?;
-        Ok::<_, ApiError>((offer, checked))
-    })
-    .await??;
+    let (offer, checked, guards) = checked(&app, policy).await?;
     Ok(lines(move |lines| {
         let budgets = dry_run::budgets(&offer.budgets).map_err(|(field, problem)| wrong(&format!("/budgets/{field}"), problem))?;
         let read = app.readers.with(|reader| {
@@ -124,6 +124,52 @@ pub(super) async fn dry_run(State(app): State<App>, Body(body): Body<DryRunBody>
         if let Some((report, timing)) = found {
             lines.line(&ReplayLine::Report(Box::new(report)));
             lines.line(&ReplayLine::Timing(timing));
+        }
+        Ok(())
+    }))
+}
+
+/// What recorded decisions are asked about again with, checked. Before the first line: a policy that is refused is an answer
+/// of its own.
+async fn checked(app: &App, policy: Option<PolicyUpload>) -> Result<(Offer, Checked, Guards), ApiError> {
+    let Some(upload) = policy else {
+        return Err(wrong(
+            "/policy",
+            "a policy is missing: a file's name with its text, or the name of a stored version",
+        ));
+    };
+    let offer = offer_of(app, upload).await?;
+    let guards = app.inbox.look(|state| Guards::of(&state.settings)).await?;
+    let checking = app.clone();
+    blocking(move || {
+        let checked = checking.policies.check(&offer)?;
+        Ok((offer, checked, guards))
+    })
+    .await?
+}
+
+/// `POST /api/v1/policies/value`: what a version would have been worth.
+pub(super) async fn value(State(app): State<App>, Body(body): Body<ValueBody>) -> Result<Response, ApiError> {
+    let ValueBody { policy, last, since } = body;
+    let span = match (last, since) {
+        (None, None) => Span::Last(off_policy::LAST_DEFAULT),
+        (last, since) => span(last, since, None)?,
+    };
+    let (_, checked, guards) = checked(&app, policy).await?;
+    if let Some(problem) = off_policy::refused(&checked.description) {
+        return Err(wrong("/policy", problem));
+    }
+    Ok(lines(move |lines| {
+        let read = app.readers.with(|reader| {
+            let reads_state_of = dry_run::reads_state_of(reader, &checked.description)?;
+            let mut log = off_policy::JournalLog::open(reader, span)?;
+            off_policy::run(&checked, &mut log, guards, reads_state_of, &mut lines.progress())
+        });
+        let found = read
+            .map_err(|error| ApiError::internal("reading decisions", error))?
+            .map_err(window_error)?;
+        if let Some(report) = found {
+            lines.line(&ReplayLine::Value(Box::new(report)));
         }
         Ok(())
     }))

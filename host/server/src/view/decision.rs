@@ -28,7 +28,14 @@ pub fn decision_row(seq: Seq, at: Millis, decision: &Decision, context: Option<&
         at,
         kind: kind.slug().to_string(),
         verdict: ruling.verdict.slug().to_string(),
-        summary: verdict_words(&ruling.verdict, context.as_ref()),
+        summary: match ruling.propensity {
+            Some(propensity) => format!(
+                "{}, drawn with {:.1} %",
+                verdict_words(&ruling.verdict, context.as_ref()),
+                propensity * 100.0
+            ),
+            None => verdict_words(&ruling.verdict, context.as_ref()),
+        },
         subject: subject_text(subject),
         reasons: ruling.advice.reasons.iter().map(reason_row).collect(),
         policy: ruling.policy.to_string(),

@@ -157,6 +157,65 @@ pub struct Divergence {
     pub after_reasons: Vec<String>,
 }
 
+/// What a version of source selection would have been worth on recorded decisions whose picks were left to chance. The
+/// reward of a decision is 1 where the run that it began succeeded and 0 where it failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct ValueReport {
+    pub kind: String,
+    pub policy: String,
+    pub digest: String,
+    /// The window: its first and last decision, and when they were made.
+    pub first_decision: Option<u64>,
+    pub last_decision: Option<u64>,
+    pub from: Option<u64>,
+    pub until: Option<u64>,
+    pub looked_at: u64,
+    /// Decisions that were left to chance and whose run's end is known. All other figures are about these.
+    pub used: u64,
+    /// Why the others were left out, most frequent first.
+    pub left_out: Vec<Counted>,
+    /// Where the version fails, and where it idles; both earn nothing.
+    pub errors: u64,
+    pub idles: u64,
+    /// The version answered with state: each answer stands on its own answers before, which were never carried out.
+    pub keeps_state: bool,
+    /// Whether there is a value. If not, `cannot_know` says why, and the four estimates are none.
+    pub known: bool,
+    pub cannot_know: Vec<CannotKnow>,
+    /// What the recorded policies earned: share of successes.
+    pub recorded: Option<ValueEstimate>,
+    pub ips: Option<ValueEstimate>,
+    pub snips: Option<ValueEstimate>,
+    pub doubly_robust: Option<ValueEstimate>,
+    /// The doubly robust value less what was earned.
+    pub gain: Option<ValueEstimate>,
+    /// Which interval the estimates have.
+    pub interval: String,
+    /// As many equally weighted decisions as these weigh.
+    pub effective_n: f64,
+    pub weight_max: f64,
+    /// Of the version's picks, on candidates that the recorded policy gave no chance.
+    pub unsupported_share: f64,
+    /// Decisions whose recorded pick the version might have made, too.
+    pub matched: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct ValueEstimate {
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// Why there is no value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+pub struct CannotKnow {
+    /// nothing_drawn, nothing_used, picks_nothing, all_alike, few_effective, unsupported
+    pub slug: String,
+    /// One sentence with its numbers.
+    pub words: String,
+}
+
 /// One line of a long answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -165,6 +224,7 @@ pub enum ReplayLine {
     Report(Box<ReplayReport>),
     Timing(ReplayTiming),
     Verification(Box<VerificationReport>),
+    Value(Box<ValueReport>),
     Problem(Box<Problem>),
 }
 

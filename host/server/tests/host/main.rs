@@ -11,6 +11,7 @@ mod compile_child;
 mod dry_run;
 mod first_model;
 mod guard;
+mod off_policy;
 mod policy_swaps;
 mod policy_watch;
 mod resume;

@@ -35,7 +35,7 @@ async fn a_hundred_lost_connections_lose_and_double_nothing() {
                     break;
                 }
                 let body = json!({ "title": format!("source {n}"), "host": format!("h{}", n % 7) }).to_string();
-                let answer = crate::common::request(&url, "POST", "/api/v1/sources", &[("content-type", "application/json")], &body).await;
+                let answer = common::request(&url, "POST", "/api/v1/sources", &[("content-type", "application/json")], &body).await;
                 assert_eq!(answer.status, 201, "{}", answer.text);
                 last = answer.json()["source"].as_u64().expect("a number");
             }
@@ -111,7 +111,7 @@ async fn another_epoch_and_an_unknown_position_get_a_snapshot() {
         let second = next_frame(&mut socket, common::DEADLINE).await;
         assert!(matches!(second, Some(Frame::Snapshot { .. })), "{query}: {second:?}");
     }
-    let bad = crate::common::request(&fixture.url(), "GET", "/ws?since=x&epoch=y", &crate::common::UPGRADE, "").await;
+    let bad = common::request(&fixture.url(), "GET", "/ws?since=x&epoch=y", &common::UPGRADE, "").await;
     assert_eq!((bad.status, bad.json()["code"].clone()), (400, json!("bad_since")));
     fixture.host.stop().await.expect("an end in order");
 }

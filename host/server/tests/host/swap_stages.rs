@@ -54,7 +54,7 @@ async fn state_of(fixture: &Fixture, kind: PolicyKind) -> Vec<u8> {
 }
 
 /// Activates without a replay, in the background where `more` says so.
-async fn activate(fixture: &Fixture, text: &str, more: Value) -> crate::common::Answer {
+async fn activate(fixture: &Fixture, text: &str, more: Value) -> common::Answer {
     let mut body = json!({ "file": "policy.rhai", "text": text, "budgets": { "last": 0 } });
     let fields = body.as_object_mut().expect("an object");
     fields.extend(more.as_object().expect("an object").clone());

@@ -3,7 +3,7 @@
 use crate::dice::{Dice, key_of};
 use crate::scripted::Scripted;
 use pointsman_coordinator::Policies;
-use pointsman_model::context::{Context, GateStage};
+use pointsman_model::context::{Context, GateStage, SelectionContext};
 use pointsman_model::decision::{Advice, Answer, CurriculumVerdict, GateVerdict, Reason, RetryVerdict, Seed, SelectionVerdict, Verdict};
 use pointsman_model::policy::{Cost, EngineKind, Fault, FaultClass, PolicyRef};
 use pointsman_model::source::Lane;
@@ -153,6 +153,10 @@ impl Policies for Whims {
         let state = dice
             .chance(0.3)
             .then(|| dice.word().to_le_bytes()[..1 + dice.roll(8) as usize].to_vec());
+        let distribution = match context {
+            Context::Selection(context) if !self.calm && dice.chance(0.3) => left_to_chance(context, nonsense, &mut dice),
+            Context::Selection(_) | Context::Retry(_) | Context::Gate(_) | Context::Curriculum(_) => Vec::new(),
+        };
         let reason = Reason {
             code: "whim".into(),
             text: "Because.".into(),
@@ -160,6 +164,7 @@ impl Policies for Whims {
         };
         let advice = Advice {
             reasons: vec![reason],
+            distribution,
             state,
             ..Advice::default()
         };
@@ -178,4 +183,11 @@ impl Policies for Whims {
     fn fingerprint(&self, engine: EngineKind) -> String {
         format!("whims {}", engine.slug())
     }
+}
+
+/// Shares for the candidates, some of them none; as nonsense one too many. It may come with a verdict that picks nothing.
+fn left_to_chance(context: &SelectionContext, nonsense: bool, dice: &mut Dice) -> Vec<f64> {
+    let count = context.candidates.len() + usize::from(nonsense);
+    let share = |dice: &mut Dice| if dice.chance(0.3) { 0.0 } else { dice.unit() };
+    (0..count).map(|_| share(dice)).collect()
 }

@@ -63,6 +63,7 @@ pub(crate) fn recorded(id: u64, verdict: RetryVerdict) -> RecordedDecision {
                 engine: "scripted".into(),
                 cost: Cost { fuel: Some(10), micros: 5 },
                 declined: Vec::new(),
+                propensity: None,
             },
         },
         context: Some(context(b"kept").encode().bytes),

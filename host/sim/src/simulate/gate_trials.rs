@@ -5,7 +5,7 @@
 //! made for one look is ruined by that, which [`t_test_trials`] shows on the same numbers.
 
 use crate::dice::{Dice, normal_quantile};
-use pointsman_coordinator::{Policies, check_verdict};
+use pointsman_coordinator::{Policies, settle};
 use pointsman_model::context::{Context, Frame, GateContext, GatePair, GateStage, Guardrail};
 use pointsman_model::decision::{GateVerdict, Verdict};
 use pointsman_model::policy::PolicyDescription;
@@ -152,8 +152,8 @@ fn stage_of(
             context.guardrails = guardrails(context.pairs.len() as u32, &setup.settings);
         }
         let question = Context::Gate(context);
-        let verdict = policies.ask(&gate.policy, &question).ok().and_then(|answer| {
-            check_verdict(&question, &answer).ok()?;
+        let verdict = policies.ask(&gate.policy, &question).ok().and_then(|mut answer| {
+            settle(&question, &mut answer).ok()?;
             match answer.verdict {
                 Verdict::Gate(verdict) => Some(verdict),
                 _ => None,

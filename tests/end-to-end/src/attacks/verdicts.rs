@@ -7,7 +7,7 @@ use super::play::{self, Asked, Course};
 use super::rig::{Rig, ms_since};
 use super::table::{Seen, Table, seen, short};
 use anyhow::{Context as _, Result, bail, ensure};
-use pointsman_coordinator::{Policies, check_verdict};
+use pointsman_coordinator::{Policies, settle};
 use pointsman_model::Digest;
 use pointsman_model::context::Context;
 use pointsman_model::decision::{
@@ -99,7 +99,7 @@ pub(super) fn play(rig: &Rig, table: &mut Table) {
     };
     refused(
         "D08",
-        "weights that are NaN, negative, over one, or sum to nothing; scores that are no numbers",
+        "weights that are NaN, negative, over one, too many, or sum to nothing; scores that are no numbers",
         Course::plain(),
         advised(vec![
             numbers(vec![f64::NAN, 1.0]),
@@ -107,6 +107,7 @@ pub(super) fn play(rig: &Rig, table: &mut Table) {
             numbers(vec![0.0, 2.0]),
             numbers(vec![0.0, 0.0]),
             numbers(vec![f64::INFINITY, 0.0]),
+            numbers(vec![1.0; 60]),
             scored(vec![f64::NAN, 1.0], Vec::new()),
             scored(vec![1.0], Vec::new()),
             scored(vec![1.0, 2.0], vec![Block { candidate: 9, rule: 0 }]),
@@ -280,22 +281,22 @@ fn fallback_of(verdict: &Verdict, course: &Course) -> bool {
 fn unproven(rig: &Rig) -> Result<Seen> {
     let began = Instant::now();
     let mut context = canned_context(PolicyKind::PromotionGate);
-    let answer = Answer {
+    let mut answer = Answer {
         verdict: Verdict::Gate(GateVerdict::Advance),
         advice: Advice::default(),
         cost: Cost::default(),
     };
-    ensure!(check_verdict(&context, &answer).is_ok(), "advance on results is refused");
+    ensure!(settle(&context, &mut answer).is_ok(), "advance on results is refused");
     let Context::Gate(gate) = &mut context else {
         bail!("the canned context of a gate is one");
     };
     gate.pairs[0].candidate = f64::NAN;
-    let on_nan = check_verdict(&context, &answer).err().context("advance on NaN was taken")?;
+    let on_nan = settle(&context, &mut answer).err().context("advance on NaN was taken")?;
     let Context::Gate(gate) = &mut context else {
         bail!("the canned context of a gate is one");
     };
     gate.pairs.clear();
-    let on_nothing = check_verdict(&context, &answer).err().context("advance on nothing was taken")?;
+    let on_nothing = settle(&context, &mut answer).err().context("advance on nothing was taken")?;
     rig.unharmed()?;
     Ok(seen(format!("{on_nothing}; {on_nan}"), ms_since(began)))
 }

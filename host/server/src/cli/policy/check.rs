@@ -5,7 +5,7 @@ use super::{offline, print_refused};
 use crate::cli::exit::Exit;
 use crate::cli::text::printable;
 use pointsman_authoring::Inspection;
-use pointsman_coordinator::{Policies, check_verdict};
+use pointsman_coordinator::{Policies, settle};
 use pointsman_model::policy::{Cost, Value};
 use pointsman_policy::{CONTRACT, Checked, Engines, Library, canned_context};
 use serde_json::json;
@@ -89,7 +89,7 @@ fn self_test(checked: &Checked, library: Library) -> (Cost, Option<String>) {
     let mut context = canned_context(checked.description.kind);
     context.frame_mut().settings.clone_from(&checked.description.settings);
     match Engines::new(library).ask(&checked.description.policy, &context) {
-        Ok(answer) => (answer.cost, check_verdict(&context, &answer).err()),
+        Ok(mut answer) => (answer.cost, settle(&context, &mut answer).err()),
         Err(fault) => (fault.cost, Some(fault.detail)),
     }
 }

@@ -108,7 +108,7 @@ fn by_host(client: &Client, asked: &DryRun) -> Result<(ReplayReport, ReplayTimin
         ReplayLine::Progress(at) => progress.tell(at.done, at.total),
         ReplayLine::Report(found) => report = Some(*found),
         ReplayLine::Timing(found) => timing = found,
-        ReplayLine::Verification(_) | ReplayLine::Problem(_) => {}
+        ReplayLine::Verification(_) | ReplayLine::Value(_) | ReplayLine::Problem(_) => {}
     })?;
     progress.end();
     let report = report.ok_or_else(|| Exit::failed("the host ended the dry run; it is shutting down, or the journal is gone"))?;

@@ -67,7 +67,7 @@ pub(crate) fn verify(client: &Client, json: bool, asked: &Verify) -> Result<Exit
             client.post_lines("/api/v1/decisions/verify", &json!(body), |line| match line {
                 ReplayLine::Progress(at) => progress.tell(at.done, at.total),
                 ReplayLine::Verification(found) => report = Some(*found),
-                ReplayLine::Report(_) | ReplayLine::Timing(_) | ReplayLine::Problem(_) => {}
+                ReplayLine::Report(_) | ReplayLine::Timing(_) | ReplayLine::Value(_) | ReplayLine::Problem(_) => {}
             })?;
             report
         }

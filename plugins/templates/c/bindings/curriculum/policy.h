@@ -197,7 +197,10 @@ typedef struct {
 typedef struct pointsman_policy_types_advice_t {
   pointsman_policy_types_list_reason_t   reasons;
   pointsman_policy_types_option_scores_t   scores;
-  // Probability with which each candidate could have been picked; empty where the verdict left nothing to chance.
+  // Probability with which each candidate may be picked, one for each; empty where the verdict leaves nothing to chance.
+  // In source selection the host draws the pick from it by `frame.seed`, in place of the verdict's own picks, and records
+  // its probability. One candidate is drawn; where there is room for more, the question is asked again. The shares need not
+  // sum to 1, and one of 0 is never drawn. In other kinds it is a description, and nothing is drawn from it.
   policy_list_f64_t   distribution;
   // New state to be handed back at the next decision; none keeps the present one.
   policy_option_list_u8_t   state;
