@@ -375,11 +375,10 @@ fn settings_of(case: &Case, description: &PolicyDescription) -> Result<Vec<Setti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canned::plain;
     use pointsman_model::Digest;
-    use pointsman_model::context::{Frame, RetryContext};
     use pointsman_model::decision::{Advice, Answer, Link, Reason, RetryVerdict, Ruling};
     use pointsman_model::policy::{EngineKind, Fault, PolicyKind, PolicyLimits, PolicyRef};
-    use pointsman_model::run::FailureClass;
 
     /// Waits `wait_ms`, and declines where no try is left.
     struct Waits;
@@ -421,30 +420,6 @@ mod tests {
         fn fingerprint(&self, _: EngineKind) -> String {
             "test".to_string()
         }
-    }
-
-    fn plain() -> Context {
-        Context::Retry(RetryContext {
-            frame: Frame::default(),
-            source: 1,
-            run: 1,
-            title: "a title".to_string(),
-            lane: Lane::Queue,
-            origin: Origin::Api,
-            host: None,
-            attempt: 1,
-            class: FailureClass::Transient,
-            failures: FailureCounts::default(),
-            budget: 3,
-            budget_left: 2,
-            exit_code: None,
-            error: String::new(),
-            error_digest: 0,
-            same_error_before: 0,
-            elapsed_ms: 0,
-            host_successes: 0,
-            host_failures: 0,
-        })
     }
 
     fn description() -> PolicyDescription {

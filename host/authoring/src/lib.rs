@@ -15,6 +15,8 @@
 //! [`Policies`](pointsman_coordinator::Policies), so that a case is answered by the function that decides live.
 
 mod build;
+#[cfg(test)]
+mod canned;
 mod case;
 pub mod component;
 mod fuzz;

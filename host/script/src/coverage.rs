@@ -323,7 +323,7 @@ mod tests {
             ),
             ("if ctx.a {} else if(ctx.b) {}", "@; if ctx.a {} else if @ ?? (ctx.b) {}"),
             ("while ctx.a { break; }", "@; while ctx.a { @; break; }"),
-            ("let é = \"ä\"; é", "@; let é = \"ä\"; @; é"),
+            ("let e = \"äö\"; e", "@; let e = \"äö\"; @; e"),
         ] {
             assert_eq!(marked(body), expected, "{body}");
         }

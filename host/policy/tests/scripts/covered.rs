@@ -3,6 +3,7 @@
 use crate::support::*;
 use pointsman_coordinator::Policies;
 use pointsman_model::context::Context;
+use pointsman_model::decision::{RetryVerdict, Verdict};
 use pointsman_model::policy::*;
 use pointsman_policy::script::Covered;
 use pointsman_policy::{Checked, Engines, Library, canned_context};
@@ -121,4 +122,27 @@ fn vary(context: &mut Context, turn: u64) {
         }
         Context::Gate(_) => {}
     }
+}
+
+/// The parser does not say where a parenthesis stands: what begins with one on a line of its own cannot be marked.
+#[test]
+fn what_cannot_be_marked_is_not_counted_and_still_decides() {
+    let code = r#"fn describe() { #{ name: "wide", version: "1", kind: "retry" } }
+fn decide(ctx) {
+    let wait = twice(2);
+    #{ verdict: #{ retry: wait } }
+}
+fn twice(x) {
+    (
+        x + 1
+    ) * 2
+}
+"#;
+    let (mut covered, description) = covered(EngineKind::TrustedRhai, "wide.rhai", code.as_bytes());
+    assert_eq!(covered.lines_run().lines, 3);
+    let answer = covered.ask(&description.policy, &question(&description)).expect("it decides");
+    assert_eq!(answer.verdict, Verdict::Retry(RetryVerdict::Retry(6)));
+    let found = covered.lines_run();
+    assert_eq!((found.run, found.never_run.len()), (3, 0), "{found}");
+    assert_eq!(covered.differences(), [""; 0]);
 }

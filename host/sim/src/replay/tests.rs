@@ -1,37 +1,14 @@
 use super::*;
 use crate::Scripted;
 use pointsman_model::RunId;
-use pointsman_model::context::{Frame, RetryContext};
 use pointsman_model::decision::{Advice, Declined, Link, Reason, RetryVerdict, Ruling, Subject, Verdict};
 use pointsman_model::policy::{Cost, EngineKind, PolicyKind, PolicyRef};
-use pointsman_model::run::{FailureClass, FailureCounts};
-use pointsman_model::source::{Lane, Origin};
+use pointsman_policy::canned_context;
 
 pub(crate) fn context(state: &[u8]) -> Context {
-    Context::Retry(RetryContext {
-        frame: Frame {
-            state: state.to_vec(),
-            ..Frame::default()
-        },
-        source: 1,
-        run: 1,
-        title: "a run".into(),
-        lane: Lane::Queue,
-        origin: Origin::Api,
-        host: None,
-        attempt: 1,
-        class: FailureClass::Transient,
-        failures: FailureCounts::default(),
-        budget: 3,
-        budget_left: 2,
-        exit_code: None,
-        error: "lost".into(),
-        error_digest: 1,
-        same_error_before: 0,
-        elapsed_ms: 1,
-        host_successes: 0,
-        host_failures: 0,
-    })
+    let mut context = canned_context(PolicyKind::Retry);
+    context.frame_mut().state = state.to_vec();
+    context
 }
 
 pub(crate) fn old() -> PolicyRef {
