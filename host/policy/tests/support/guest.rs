@@ -125,9 +125,8 @@ fn contract() -> Result<(wit_parser::Resolve, wit_parser::PackageId), Unmade> {
 fn encoded(core: &[u8], resolve: &wit_parser::Resolve, world: wit_parser::WorldId) -> Result<Vec<u8>, Unmade> {
     let mut core = core.to_vec();
     wit_component::embed_component_metadata(&mut core, resolve, world, wit_component::StringEncoding::UTF8).map_err(unmade)?;
-    let mut encoder = wit_component::ComponentEncoder::default();
-    encoder.module(&core).map_err(unmade)?;
-    encoder.encode().map_err(unmade)
+    let encoder = wit_component::ComponentEncoder::default();
+    encoder.module(&core).and_then(|mut encoder| encoder.encode()).map_err(unmade)
 }
 
 /// Loads code as a start of the host does: without asking it anything, as it was once accepted.
