@@ -1,7 +1,7 @@
 //! What a version would have been worth on recorded picks that were left to chance. The estimating is
 //! [`pointsman_sim::off_policy`]; here are its input, from the journal or a file, and its words.
 
-use crate::dry_run::{FileRow, FileWindow, JournalWindow, Span, WindowError, engines_of, guarded};
+use crate::dry_run::{FileRow, FileWindow, JournalWindow, Span, WindowError, engines_of};
 use crate::wire::{CannotKnow, Counted, ValueEstimate, ValueReport};
 use pointsman_coordinator::Guards;
 use pointsman_journal::Reader;
@@ -11,6 +11,7 @@ use pointsman_model::{DecisionId, Digest};
 use pointsman_policy::Checked;
 use pointsman_sim::dry_run::Window;
 use pointsman_sim::off_policy::{Asked, Estimate, Found, Log, Logged, off_policy};
+use pointsman_sim::replay::guarded;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Decisions where nothing is named: a value needs more of them than a dry run.

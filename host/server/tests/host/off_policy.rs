@@ -1,7 +1,7 @@
 //! A host that explores, and what other policies would have been worth on what it decided: by the host, by its data
 //! directory and from a file.
 
-use crate::common::{Fixture, json_of, pointsman, request, talk};
+use crate::common::{self, Fixture, json_of, pointsman, request, talk};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
