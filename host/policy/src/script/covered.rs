@@ -105,3 +105,46 @@ fn difference(live: &Result<Answer, Fault>, covered: &Result<Answer, Fault>) -> 
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pointsman_model::decision::{Advice, RetryVerdict, Verdict};
+    use pointsman_model::policy::Cost;
+
+    fn retry(ms: u64) -> Result<Answer, Fault> {
+        Ok(Answer {
+            verdict: Verdict::Retry(RetryVerdict::Retry(ms)),
+            advice: Advice::default(),
+            cost: Cost::default(),
+        })
+    }
+
+    fn fault(class: FaultClass) -> Result<Answer, Fault> {
+        Err(Fault {
+            class,
+            detail: String::new(),
+            cost: Cost::default(),
+        })
+    }
+
+    #[test]
+    fn another_answer_is_told_and_another_cost_is_not() {
+        let mut dearer = retry(5);
+        if let Ok(answer) = &mut dearer {
+            answer.cost.fuel = Some(1_000);
+        }
+        for (live, covered, differs) in [
+            (retry(5), dearer, false),
+            (retry(5), retry(6), true),
+            (retry(5), fault(FaultClass::Trap), true),
+            (fault(FaultClass::Declined), retry(5), true),
+            (fault(FaultClass::Declined), fault(FaultClass::Trap), true),
+            (fault(FaultClass::Trap), fault(FaultClass::Trap), false),
+            (fault(FaultClass::Fuel), retry(5), false),
+            (fault(FaultClass::Deadline), fault(FaultClass::Trap), false),
+        ] {
+            assert_eq!(difference(&live, &covered).is_some(), differs, "{live:?} and {covered:?}");
+        }
+    }
+}
