@@ -398,14 +398,20 @@ mod tests {
         explored.free = 3;
         explored.host_loads[1].running = 1;
         check(explored.clone(), &[0, 2, 3]);
-        assert!(decide(explored.clone()).advice.distribution.is_empty(), "nothing is, unless it is asked for");
+        assert!(
+            decide(explored.clone()).advice.distribution.is_empty(),
+            "nothing is, unless it is asked for"
+        );
         let explore = explored.frame.settings.iter_mut().find(|setting| setting.name == "explore");
         explore.expect("it is a setting").value = Value::Number(0.3);
         let decision = decide(explored);
         assert_eq!(decision.verdict, SelectionVerdict::Pick(vec![0]), "one at a time");
         let expected = [0.8, 0.0, 0.1, 0.1];
         let given = &decision.advice.distribution;
-        assert!(given.len() == 4 && given.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{given:?}");
+        assert!(
+            given.len() == 4 && given.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12),
+            "{given:?}"
+        );
         assert_eq!(decision.advice.reasons[0].code, "left_to_chance");
     }
 

@@ -111,7 +111,8 @@ impl Samples {
         let squares: f64 = self.samples.iter().map(|sample| sample.weight * sample.weight).sum();
         let picks: f64 = self.samples.iter().map(|sample| sample.picks).sum();
         let unsupported: f64 = self.samples.iter().map(|sample| sample.unsupported).sum();
-        let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+        // A sum of nothing is a negative zero.
+        let share = |part: f64, whole: f64| if part > 0.0 && whole > 0.0 { part / whole } else { 0.0 };
         Support {
             effective_n: share(sum * sum, squares),
             weight_max: self.samples.iter().map(|sample| sample.weight).fold(0.0, f64::max),
