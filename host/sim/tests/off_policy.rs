@@ -98,7 +98,7 @@ fn serve(library: &Library, version: &PolicyDescription, picks: usize, seed: u64
         promotion_window: 100_000,
         ..Settings::default()
     };
-    let mut tell = |world: &mut World<Overheard>, command: Command| {
+    let tell = |world: &mut World<Overheard>, command: Command| {
         world.now += 1_000;
         let told = world.command(command).unwrap_or_else(|broken| panic!("{broken}"));
         let (_, entries) = told.unwrap_or_else(|refusal| panic!("{refusal:?}"));
