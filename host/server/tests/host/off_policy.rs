@@ -61,6 +61,10 @@ async fn run_many(fixture: &Fixture) {
             .await;
     }
     assert_eq!(request(&fixture.url(), "POST", "/api/v1/training/stop", &[], "").await.status, 200);
+    until_nothing_runs(fixture).await;
+}
+
+async fn until_nothing_runs(fixture: &Fixture) {
     fixture
         .wait_for("nothing runs", |state| {
             let jobs = state["jobs"].as_array().cloned().unwrap_or_default();
@@ -195,6 +199,7 @@ async fn what_cannot_be_valued_is_told_with_the_cure() {
 
     // A host that leaves nothing to chance: what another pick would have brought is not known, and how to know it is told.
     common::decide_some(&fixture, 2).await;
+    until_nothing_runs(&fixture).await;
     let plain_host = pointsman(&fixture, &["policy", "value", &shipped, "--set", "explore=0.5", "--json"]).await;
     assert_eq!(plain_host.status.code(), Some(3), "{}", talk(&plain_host));
     let report = json_of(&plain_host);
