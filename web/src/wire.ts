@@ -141,7 +141,11 @@ pinned: string | null,
 /**
  * Name of the key that signed its code.
  */
-signed_by: string | null, canary: CanaryCard | null, shadow: ShadowCard | null, breaker: BreakerCard, quarantine: Array<QuarantineCard>,
+signed_by: string | null, canary: CanaryCard | null,
+/**
+ * Versions that see what is decided and decide nothing, the oldest first.
+ */
+shadows: Array<ShadowCard>, breaker: BreakerCard, quarantine: Array<QuarantineCard>,
 /**
  * The latest refused file of this kind since the last activation.
  */

@@ -150,14 +150,6 @@ fn ask(policies: &mut dyn Policies, guards: &Guards, policy: &PolicyRef, context
     guards
         .check(context, &answer.verdict)
         .map_err(|violation| refused(FaultClass::Guard, violation.to_string()))?;
-    // A verdict without a word why is of little use to a person; say so rather than nothing.
-    if answer.advice.reasons.is_empty() {
-        answer.advice.reasons.push(pointsman_model::decision::Reason {
-            code: "no_reason_given".into(),
-            text: format!("{policy} gave no reason."),
-            ..Default::default()
-        });
-    }
     Ok((answer, propensity))
 }
 

@@ -7,7 +7,7 @@
 use crate::check::{check_distribution, check_verdict, selection};
 use pointsman_model::Digest;
 use pointsman_model::context::{Context, SelectionContext};
-use pointsman_model::decision::{Answer, SelectionVerdict, Verdict};
+use pointsman_model::decision::{Answer, Reason, SelectionVerdict, Verdict};
 
 /// Puts the drawn pick in the place of the policy's own where it gave a distribution, and checks the answer against its
 /// context. Tells the probability of the drawn pick; the error is one sentence.
@@ -21,6 +21,14 @@ pub fn settle(context: &Context, answer: &mut Answer) -> Result<Option<f64>, Str
         Context::Selection(_) | Context::Retry(_) | Context::Gate(_) | Context::Curriculum(_) => None,
     };
     check_verdict(context, answer)?;
+    // A verdict without a word why is of little use to a person; say so rather than nothing.
+    if answer.advice.reasons.is_empty() {
+        answer.advice.reasons.push(Reason {
+            code: "no_reason_given".into(),
+            text: "The policy gave no reason.".into(),
+            ..Reason::default()
+        });
+    }
     Ok(propensity)
 }
 

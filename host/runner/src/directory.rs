@@ -129,6 +129,11 @@ impl RunDirectory {
         self.cancel().exists()
     }
 
+    /// Whether somebody has deleted it: then nobody can read what comes of the run.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.path().try_exists(), Ok(false))
+    }
+
     /// Makes the directory with its first two files, whole or not at all. Fails with
     /// [`io::ErrorKind::AlreadyExists`] or [`io::ErrorKind::DirectoryNotEmpty`] where there is one already.
     pub fn create(&self, wanted: &Wanted, spec: &RunSpec) -> io::Result<()> {

@@ -80,6 +80,9 @@ fn supervise(directory: &RunDirectory) -> Result<(), SuperviseError> {
     };
     // A full disk must not cost the outcome: the host waits as long as the heart beats.
     while let Err(error) = directory.write_exit(&exit) {
+        if directory.is_gone() {
+            break;
+        }
         eprintln!("the outcome cannot be written: {error}");
         beat(directory);
         std::thread::sleep(HEARTBEAT_EVERY);
@@ -288,7 +291,7 @@ impl<'a> Supervision<'a> {
     }
 
     fn reason_to_end(&self) -> Option<Ending> {
-        if self.directory.is_asked_to_end() {
+        if self.directory.is_asked_to_end() || self.directory.is_gone() {
             Some(Ending::Cancelled)
         } else if ASKED_BY_SIGNAL.load(Ordering::Relaxed) {
             Some(Ending::Preempted)

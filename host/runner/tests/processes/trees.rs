@@ -25,6 +25,10 @@ pub(crate) const TESTS: &[crate::Test] = &[
         "a_signal_to_the_supervisor_preempts_the_run",
         a_signal_to_the_supervisor_preempts_the_run,
     ),
+    (
+        "a_run_whose_directory_is_deleted_ends_with_its_supervisor",
+        a_run_whose_directory_is_deleted_ends,
+    ),
     ("processes_that_keep_forking_are_ended", processes_that_keep_forking_are_ended),
     ("no_zombies_are_left", no_zombies_are_left),
 ];
@@ -114,6 +118,17 @@ fn a_killed_supervisor_leaves_nobody() {
     bench.supervisor(1).signal(libc::SIGKILL);
     check_failed(&bench.finished(1), FailureClass::Infra, "the supervisor vanished");
     assert!(!trainer.is_alive() && daemons.iter().all(|daemon| !daemon.is_alive()));
+}
+
+/// As when somebody throws away the data of a host that is down: what still runs there has nobody to tell.
+fn a_run_whose_directory_is_deleted_ends() {
+    let mut bench = Bench::new("deleted-directory", r#"echo $$ > "$1/up"; exec sleep 1000"#);
+    bench.want(&[training(1)]);
+    let trainer = process(&bench.line("up"));
+    let supervisor = bench.supervisor(1);
+    bench.stop_host();
+    std::fs::remove_dir_all(bench.directory(1).path()).expect("it is there");
+    wait_until("the run to end", || !trainer.is_alive() && !supervisor.is_alive());
 }
 
 fn a_stopped_supervisor_is_replaced() {

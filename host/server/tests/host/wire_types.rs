@@ -1,4 +1,4 @@
-//! `web/src/wire.ts` is what `wire.rs` says. `POINTSMAN_UPDATE=1 cargo test -p pointsman --test wire_types` writes it anew.
+//! `web/src/wire.ts` is what `wire.rs` says. `POINTSMAN_UPDATE=1 cargo test -p pointsman --test host wire_types` writes it anew.
 
 use pointsman::wire::*;
 use std::path::Path;
@@ -103,6 +103,6 @@ fn the_types_of_the_page_are_those_of_the_host() {
     let there = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         there == generated,
-        "web/src/wire.ts is stale: run POINTSMAN_UPDATE=1 cargo test --release -p pointsman --test wire_types"
+        "web/src/wire.ts is stale: run POINTSMAN_UPDATE=1 cargo test --release -p pointsman --test host wire_types"
     );
 }
