@@ -227,6 +227,15 @@ impl Live {
         // Going on after the entry that is named leaves a gap where entries were cut off: `verify` finds it for ever.
         let head = if named.seq >= last.seq { named } else { last };
         connection.set_prepared_statement_cache_capacity(64);
+        // Else a statement whose parameter might fit a partial index is compiled anew at each execution. All statements of
+        // the writer go by primary key.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(|source| OpenError::Sqlite {
+                path: path.into(),
+                step: "keep statements compiled",
+                source,
+            })?;
         let checkpointer = Checkpointer::start(connect(path, options)?, path, options.checkpoints).map_err(OpenError::Thread)?;
         let encoder = rayon::ThreadPoolBuilder::new()
             .num_threads(1)

@@ -34,7 +34,7 @@ use pointsman_model::policy::{EngineKind, Fault, PolicyKind, PolicyLimits, Polic
 use pointsman_model::promotion::ServedSample;
 use pointsman_model::run::{AttemptToken, Completion, Failure, FailureClass, HostLoss, ModelFile, Pair, Run, RunEnd, RunReport, Work};
 use pointsman_model::settings::Settings;
-use pointsman_model::source::{Lane, NewSource, Origin, SourceStage};
+use pointsman_model::source::{Lane, NewSource, Origin};
 use pointsman_model::wants::{Beside, Wants};
 use pointsman_model::{Actor, Digest};
 use pointsman_policy::{Engines, Library};
@@ -47,8 +47,11 @@ use std::time::{Duration, Instant};
 
 /// Hosts that sources are spread over.
 const HOSTS: u64 = 12;
-/// Sources kept waiting: candidates of a selection.
+/// Sources kept waiting at least: candidates of a selection.
 const BACKLOG: usize = 8;
+/// Sources submitted at once. A group of commands is on the disk after some milliseconds; what is submitted for one must last
+/// until the next.
+const FEED: u32 = 16;
 /// Decisions a second that the fake runner aims at. More than are asked for, and less than the thread that decides can
 /// do: with a queue before it that never ends, every swap would wait for its turn, and not for what it does itself.
 const LOAD_PER_SECOND: f64 = 2_600.0;
@@ -71,7 +74,7 @@ fn main() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let soak = Soak::start(directory.path())?;
     println!(
-        "load: {LOAD_PER_SECOND:.0} decisions/s aimed at, about {BACKLOG} candidates each selection, journal on {}",
+        "load: {LOAD_PER_SECOND:.0} decisions/s aimed at, from {BACKLOG} candidates each selection, journal on {}",
         directory.path().display()
     );
 
@@ -546,10 +549,14 @@ impl Feeder {
     fn run(self) {
         let mut submitted = 0;
         while !self.load.stopping.load(Ordering::Relaxed) {
-            let pending = |state: &State| state.sources.values().filter(|source| source.stage == SourceStage::Pending).count();
+            // Those that wait for a retry are no candidates.
+            let pending = |state: &State| {
+                let (now, all) = (state.last_at, BACKLOG as usize);
+                state.index.shortlist(Lane::Queue, now, all, |_| true).0.len()
+            };
             // An error says that the driver has ended.
             let Ok(pending) = self.inbox.look_blocking(pending) else { return };
-            for _ in pending..BACKLOG {
+            for _ in 0..if pending < BACKLOG { FEED } else { 0 } {
                 submitted += 1;
                 self.inbox.report(Command::SubmitSource(NewSource {
                     title: format!("source {submitted}"),
