@@ -1,7 +1,7 @@
 /** The policies' part of the made-up host: versions on record, swaps that go through their stages, trials, pins. */
 
 import { createHash } from 'node:crypto';
-import { caseOf, definitions, dryRun, flips, refusal, verified, verify } from './proofs.mjs';
+import { caseOf, definitions, dryRun, flips, refusal, value, verified, verify } from './proofs.mjs';
 
 const STAGES = [
   ['fetch', 'Fetch'],
@@ -260,6 +260,7 @@ export class Desk {
       const same = body.policy.stored ? serves.digest === offer.digest : text === (this.texts.get(serves.digest) ?? script(serves)) && JSON.stringify(body.policy.settings ?? {}) === '{}';
       return { lines: dryRun(story, { ...offer, same, throws: /\bthrow\b/.test(text), slow: text.includes('slow_down') }, body, this.stepMs) };
     }
+    if (first === 'value') return { lines: value(story, this.offer(body.policy), body, this.stepMs) };
     if (first === 'activate') {
       const given = body.stored?.length ? body.stored.map((text) => this.stored(text)) : (body.policies ?? [body]).map((one) => this.offer(one));
       const pinned = given.map((offer) => story.policies.find((one) => one.kind === offer.kind)).find((policy) => policy.pinned);

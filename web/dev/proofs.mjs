@@ -160,6 +160,26 @@ export async function* verify(story, { kind, last = 1_000 }, stepMs) {
   };
 }
 
+/** What a version would have been worth; of one named `thin` nothing can be known. */
+export async function* value(story, offer, { last = 10_000 }, stepMs) {
+  const rows = story.decisions.filter((one) => one.kind === 'source-selection').slice(0, last);
+  for (let step = 1; step <= STEPS; step++) {
+    yield { progress: { done: Math.round((rows.length * step) / STEPS), total: rows.length } };
+    await pause(stepMs);
+  }
+  const known = offer.name !== 'thin';
+  const about = (value, wide) => ({ value, low: value - wide, high: value + wide });
+  yield {
+    value: {
+      kind: 'source-selection', policy: `${offer.name}@${offer.version}`, digest: offer.digest, first_decision: rows.at(-1)?.id ?? null, last_decision: rows[0]?.id ?? null, from: null, until: null,
+      looked_at: rows.length, used: rows.length, left_out: [{ slug: 'not_drawn', label: 'nothing was left to chance', count: 12 }], errors: 0, idles: 0, keeps_state: false,
+      known, cannot_know: known ? [] : [{ slug: 'few_effective', words: 'The picks are worth 11.4 equally weighted decisions; 30 are needed.' }],
+      recorded: about(0.71, 0.06), ips: known ? about(0.79, 0.17) : null, snips: known ? about(0.78, 0.1) : null, doubly_robust: known ? about(0.77, 0.08) : null, gain: known ? about(0.06, 0.07) : null,
+      interval: '95 %, normal', effective_n: known ? 55.9 : 11.4, weight_max: 1.42, unsupported_share: 0, matched: rows.length,
+    },
+  };
+}
+
 export function flips({ row, context }) {
   const why_not = row.link === 'built_in' ? 'a built-in fallback answered, which is no policy' : null;
   const found = {

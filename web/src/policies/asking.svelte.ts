@@ -1,33 +1,41 @@
-/** A verification of many decisions under way, and what it found. */
+/** One long question to the host's record under way, and what it answered: progress first, then a report. */
 
 import { writeForLines } from '../api';
 import { Latest } from '../latest';
-import type { Problem, ReplayLine, ReplayProgress, VerificationReport } from '../wire';
+import type { Problem, ReplayLine, ReplayProgress } from '../wire';
 
-export class Verifier {
+export class Asking<Report> {
   running = $state(false);
   progress = $state.raw<ReplayProgress | null>(null);
-  report = $state.raw<VerificationReport | null>(null);
+  /** The latest that came to its end; it stays while the next is under way. */
+  report = $state.raw<Report | null>(null);
   problem = $state.raw<Problem | null>(null);
   cancelled = $state(false);
   #latest = new Latest();
+  #path: string;
+  #reportOf: (line: ReplayLine) => Report | null;
 
-  async run(kind: string, last: number): Promise<void> {
+  constructor(path: string, reportOf: (line: ReplayLine) => Report | null) {
+    this.#path = path;
+    this.#reportOf = reportOf;
+  }
+
+  async run(body: object): Promise<void> {
     const turn = this.#latest.begin();
     this.running = true;
     this.cancelled = false;
     this.progress = null;
     this.problem = null;
-    let report: VerificationReport | null = null;
+    let report: Report | null = null;
     let problem: Problem | null = null;
     const result = await writeForLines<ReplayLine>(
-      '/api/v1/decisions/verify',
-      { kind, last },
+      this.#path,
+      body,
       (line) => {
         if (!turn.isLatest()) return;
         if ('progress' in line) this.progress = line.progress;
-        else if ('verification' in line) report = line.verification;
         else if ('problem' in line) problem = line.problem;
+        else report = this.#reportOf(line) ?? report;
       },
       turn.signal,
     );
@@ -38,6 +46,7 @@ export class Verifier {
     if (report !== null) this.report = report;
   }
 
+  /** Ends what is under way; the host ends its work when nobody listens. */
   end(): void {
     this.#latest.end();
     this.running = false;
