@@ -12,7 +12,7 @@ export const SIZES = { desktop: { width: 1440, height: 900 }, phone: { width: 39
 export const THEMES = ['light', 'dark'];
 
 /** A question that a newer one ends; and Chromium now and then says it of a streamed answer that was read to its end. */
-export const ENDED = /(dry-run|check|verify) net::ERR_ABORTED/;
+export const ENDED = /(dry-run|check|value|verify) net::ERR_ABORTED/;
 
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'];
 

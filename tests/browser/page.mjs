@@ -549,6 +549,7 @@ await checks.check('a version is dry-run and its kind verified, and its cost is 
   await value.getByRole('button', { name: 'Estimate' }).click();
   await value.locator('tbody tr').nth(4).waitFor();
   expect((await value.innerText()).includes('69 % to 85 %'), 'the doubly robust value has no interval');
+  await screenshot(writer.page, 'mock-version-value-desktop-light');
   await writer.page.locator('[data-cost-by-size]').getByRole('button', { name: /latest/ }).click();
   await writer.page.waitForSelector('[data-cost-by-size] tbody tr');
 });
