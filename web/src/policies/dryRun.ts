@@ -1,23 +1,19 @@
 /** What a dry run says, line by line and as a whole; the views only draw it. */
 
 import { compact, count, micros, number, plural } from '../format';
-import type { Counted, Divergence, Problem, ReplayGroup, ReplayLine, ReplayProgress, ReplayReport, ReplayTiming } from '../wire';
+import type { Counted, Divergence, ReplayGroup, ReplayLine, ReplayReport, ReplayTiming } from '../wire';
 import { percent } from './model';
 
 /** How many of the latest decisions are asked again. */
 export const WINDOWS = [100, 1_000, 10_000];
 export const WINDOW_FIRST = 1_000;
 
-export type Heard = { progress: ReplayProgress | null; report: ReplayReport | null; timing: ReplayTiming | null; problem: Problem | null };
+export type DryRunFound = { report: ReplayReport; timing: ReplayTiming | null };
 
-export const NOTHING_HEARD: Heard = { progress: null, report: null, timing: null, problem: null };
-
-/** One more line of the answer. What an older page does not know is passed over. */
-export function heard(before: Heard, line: ReplayLine): Heard {
-  if ('progress' in line) return { ...before, progress: line.progress };
-  if ('report' in line) return { ...before, report: line.report };
-  if ('timing' in line) return { ...before, timing: line.timing };
-  if ('problem' in line) return { ...before, problem: line.problem };
+/** One more line of the answer; the timing comes after the report. What an older page does not know is passed over. */
+export function dryRunFound(before: DryRunFound | null, line: ReplayLine): DryRunFound | null {
+  if ('report' in line) return { report: line.report, timing: null };
+  if ('timing' in line && before !== null) return { ...before, timing: line.timing };
   return before;
 }
 

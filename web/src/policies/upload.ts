@@ -12,6 +12,9 @@ export type Upload = {
 /** A version that the host keeps, with some of its settings changed: its code and its signature stay on the host. */
 export type Kept = { stored: string; settings?: Record<string, boolean | number | string> };
 
+/** What recorded decisions are asked again of: a policy as it is given, or a version on record. */
+export type Subject = { policy: Upload | Kept };
+
 export type Given = { name: string; bytes: Uint8Array };
 
 export type Offered = { uploads: Upload[]; sizes: number[]; problem: string | null };

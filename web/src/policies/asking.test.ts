@@ -1,7 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { replayFactory } from '../testing/factories';
 import type { ReplayLine } from '../wire';
-import { DryRunner } from './dryRun.svelte';
+import { Asking } from './asking.svelte';
+import { dryRunFound, type DryRunFound } from './dryRun';
 
 /** A host whose answers are written by hand. */
 function host() {
@@ -23,8 +24,8 @@ afterEach(() => vi.unstubAllGlobals());
 
 test('progress, then the report', async () => {
   const asked = host();
-  const runner = new DryRunner();
-  const over = runner.run({ policy: { stored: 'ab' } }, 100);
+  const runner = new Asking<DryRunFound>('/api/v1/policies/dry-run', dryRunFound);
+  const over = runner.run({ policy: { stored: 'ab' }, last: 100 });
   await settled();
   expect(asked[0]!.body).toEqual({ policy: { stored: 'ab' }, last: 100 });
   asked[0]!.line({ progress: { done: 40, total: 100 } });
@@ -33,12 +34,12 @@ test('progress, then the report', async () => {
   asked[0]!.line({ report: replayFactory.same(100) });
   asked[0]!.end();
   await over;
-  expect([runner.running, runner.progress, runner.report?.replayed, runner.problem]).toEqual([false, null, 100, null]);
+  expect([runner.running, runner.progress, runner.found?.report.replayed, runner.problem]).toEqual([false, null, 100, null]);
 });
 
 test('a newer run ends the older one, and an answer to the older is not shown', async () => {
   const asked = host();
-  const runner = new DryRunner();
+  const runner = new Asking<DryRunFound>('/api/v1/policies/dry-run', dryRunFound);
   const first = runner.run({ policy: { stored: 'aa' } });
   await settled();
   const second = runner.run({ policy: { stored: 'bb' } });
@@ -48,12 +49,12 @@ test('a newer run ends the older one, and an answer to the older is not shown', 
   asked[1]!.line({ report: replayFactory.same(2) });
   asked[1]!.end();
   await second;
-  expect(runner.report?.replayed).toBe(2);
+  expect(runner.found?.report.replayed).toBe(2);
 });
 
 test('cancelled by hand it says so, and keeps what was there before', async () => {
   const asked = host();
-  const runner = new DryRunner();
+  const runner = new Asking<DryRunFound>('/api/v1/policies/dry-run', dryRunFound);
   const before = runner.run({ policy: { stored: 'aa' } });
   await settled();
   asked[0]!.line({ report: replayFactory.same(7) });
@@ -63,12 +64,12 @@ test('cancelled by hand it says so, and keeps what was there before', async () =
   await settled();
   runner.cancel();
   await over;
-  expect([asked[1]!.signal.aborted, runner.running, runner.cancelled, runner.report?.replayed, runner.problem]).toEqual([true, false, true, 7, null]);
+  expect([asked[1]!.signal.aborted, runner.running, runner.cancelled, runner.found?.report.replayed, runner.problem]).toEqual([true, false, true, 7, null]);
 });
 
 test('a problem in the answer, or an answer that was cut off, is a problem', async () => {
   const asked = host();
-  const runner = new DryRunner();
+  const runner = new Asking<DryRunFound>('/api/v1/policies/dry-run', dryRunFound);
   const over = runner.run({ policy: { stored: 'aa' } });
   await settled();
   asked[0]!.line({ problem: { type: '', title: 'No', status: 404, detail: '', code: 'no_such_decision', errors: [], fix: null } });
