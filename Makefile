@@ -89,7 +89,7 @@ swap-soak: build ## 10,000 swaps of all kinds under load, none failed, lost, dou
 	$(CARGO) bench --workspace --bench swap_soak
 
 bench: build ## Decisions, swaps and journal beside their limits, in one run
-	$(CARGO) bench --workspace --bench decide --bench warm --bench strings --bench deadline --bench swap --bench append
+	$(CARGO) bench --workspace --bench decide --bench warm --bench strings --bench deadline --bench swap --bench append --bench replay
 
 clean: ## Remove what was built and the demo's data
 	rm -rf target plugins/target plugins/dist web/dist web/node_modules tests/browser/node_modules .pointsman

@@ -11,6 +11,7 @@ use pointsman_model::policy::PolicyKind;
 use pointsman_model::run::{RunClass, RunStatus};
 use pointsman_model::source::Lane;
 use pointsman_model::{DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -147,6 +148,10 @@ impl Reader {
             .execute_batch(
                 "PRAGMA query_only = ON; PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;",
             )
+            .map_err(sqlite("set the connection"))?;
+        connection
+            // As for the writer: else a statement is compiled anew at each execution.
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
             .map_err(sqlite("set the connection"))?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Reader {

@@ -8,7 +8,7 @@ use pointsman_model::decision::Decision;
 use pointsman_model::policy::{PolicyDescription, PolicyKind};
 use pointsman_model::run::{RunClass, RunStatus};
 use pointsman_model::{DecisionId, Digest, Millis, Seq};
-use rusqlite::{Row, ToSql};
+use rusqlite::Row;
 use std::collections::BTreeMap;
 
 /// A decision as it is stored.
@@ -37,13 +37,11 @@ impl Reader {
         since: Option<Millis>,
     ) -> Result<Vec<DecisionId>, ReadError> {
         let most = last.map_or(usize::MAX, |last| last as usize);
-        let word = kind.map(|kind| kind.word());
-        let (sql, values): (_, Vec<&dyn ToSql>) = match &word {
-            Some(word) => ("SELECT id, at FROM decisions WHERE kind = ?1 ORDER BY id DESC", vec![word]),
-            None => ("SELECT id, at FROM decisions ORDER BY id DESC", Vec::new()),
-        };
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut found = statement.query(values.as_slice())?;
+        // A literal word, as in pages: rare kinds have an index of their own.
+        let of_kind = kind.map_or(String::new(), |kind| format!("WHERE kind = '{}'", kind.word()));
+        let sql = format!("SELECT id, at FROM decisions {of_kind} ORDER BY id DESC");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut found = statement.query([])?;
         let mut ids = Vec::new();
         while ids.len() < most
             && let Some(row) = found.next()?

@@ -1,10 +1,12 @@
 //! The coordinator's port over a library of loaded versions.
 
+use crate::component::KeptInstance;
 use crate::library::Library;
 use crate::version::Failure;
 use pointsman_coordinator::Policies;
 use pointsman_model::context::Context;
 use pointsman_model::decision::Answer;
+use pointsman_model::ids::Digest;
 use pointsman_model::policy::{EngineKind, Fault, FaultClass, PolicyRef};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,26 +15,60 @@ const WASMTIME_VERSION: &str = "48.0.8";
 const RHAI_VERSION: &str = "1.27.0";
 
 /// Asks loaded versions. One per thread that asks; all see the same library.
-#[derive(Clone)]
 pub struct Engines {
     library: Library,
-    live: bool,
+    instances: Instances,
+}
+
+/// In which instance of a component a decision is made.
+enum Instances {
+    Fresh,
+    /// In one that the version keeps, where an operator allows it ([`Library::keep_warm`]).
+    AsAllowed,
+    /// In one that is kept here, of the version that was asked last.
+    Kept(Digest, KeptInstance),
 }
 
 impl Engines {
-    /// Each component decides in a fresh instance, which is what tests, replays and shadows need.
+    /// Each component decides in a fresh instance, which is what tests, verification and shadows need.
     pub fn new(library: Library) -> Engines {
-        Engines { library, live: false }
+        Engines {
+            library,
+            instances: Instances::Fresh,
+        }
     }
 
     /// For the thread that decides live: versions that an operator allows it ([`Library::keep_warm`]) may answer from an
     /// instance that has decided before.
     pub fn live(library: Library) -> Engines {
-        Engines { library, live: true }
+        Engines {
+            library,
+            instances: Instances::AsAllowed,
+        }
+    }
+
+    /// For many decisions by one version, whose answers count only where a fresh instance gives them, too: a component
+    /// answers from an instance that has decided before.
+    pub fn quick(library: Library) -> Engines {
+        Engines {
+            library,
+            instances: Instances::Kept(Digest::default(), KeptInstance::default()),
+        }
     }
 
     pub fn library(&self) -> &Library {
         &self.library
+    }
+}
+
+impl Clone for Engines {
+    /// Over the same library; an instance is not shared.
+    fn clone(&self) -> Engines {
+        match self.instances {
+            Instances::Fresh => Engines::new(self.library.clone()),
+            Instances::AsAllowed => Engines::live(self.library.clone()),
+            Instances::Kept(..) => Engines::quick(self.library.clone()),
+        }
     }
 }
 
@@ -48,11 +84,14 @@ impl Policies for Engines {
             return Err(Failure::new(FaultClass::HostFault, detail).into_fault());
         }
         // A panic in an engine is our fault or the interpreter's; it must not end the host.
-        let decide = || {
-            if self.live {
-                version.program.decide_live(context)
-            } else {
-                version.program.decide(context)
+        let decide = || match &mut self.instances {
+            Instances::Fresh => version.program.decide(context),
+            Instances::AsAllowed => version.program.decide_live(context),
+            Instances::Kept(of, kept) => {
+                if *of != policy.digest {
+                    (*of, *kept) = (policy.digest, KeptInstance::default());
+                }
+                version.program.decide_kept(kept, context)
             }
         };
         match catch_unwind(AssertUnwindSafe(decide)) {

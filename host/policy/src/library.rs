@@ -156,8 +156,7 @@ impl Library {
         } = source;
         let engine = fetch(&file, &bytes, trusted || self.0.trusts_scripts.load(Ordering::Relaxed))?;
         on_stage(Stage::Digest);
-        let code_digest = sha256(&bytes);
-        let mut program = self.load(engine, &file, &bytes, code_digest, ceilings, on_stage)?;
+        let (mut program, code_digest) = self.load(engine, &file, &bytes, ceilings, on_stage)?;
         on_stage(Stage::Describe);
         let told =
             guarded(|| program.describe()).map_err(|failure| problem(failure, ProblemCode::DescribeFailed, Stage::Describe, &file))?;
@@ -285,7 +284,7 @@ impl Library {
         if *engine == EngineKind::BuiltIn {
             return Ok(());
         }
-        let mut program = self.load(*engine, &file, code, code_digest, description.limits, &mut |_| {})?;
+        let (mut program, _) = self.load(*engine, &file, code, description.limits, &mut |_| {})?;
         program.settle(name, description.limits);
         self.put(Arc::new(Version {
             description: description.clone(),
@@ -340,27 +339,30 @@ impl Library {
             .insert(digest, version);
     }
 
+    /// The program, and the SHA-256 of its code.
     fn load(
         &self,
         engine: EngineKind,
         file: &str,
         code: &[u8],
-        digest: Digest,
         limits: PolicyLimits,
         on_stage: &mut dyn FnMut(Stage),
-    ) -> Result<Program, PolicyProblem> {
+    ) -> Result<(Program, Digest), PolicyProblem> {
         on_stage(Stage::Parse);
         match engine {
             EngineKind::Component | EngineKind::WarmComponent => {
                 let Shelves { cache, compiler, .. } = &*self.0;
-                let mut program = component::load(file, code, digest, limits, cache.as_deref(), compiler, on_stage)?;
+                let (mut program, sha256) = component::load(file, code, limits, cache.as_deref(), compiler, on_stage)?;
                 if engine == EngineKind::WarmComponent {
                     program.allow_warm();
                 }
-                Ok(Program::Component(program))
+                Ok((Program::Component(program), sha256))
             }
-            EngineKind::Rhai => script::load(file, code, false, limits, self.0.cache.as_deref(), &self.0.compiler).map(Program::Script),
-            EngineKind::TrustedRhai => script::load(file, code, true, limits, None, &self.0.compiler).map(Program::Script),
+            EngineKind::Rhai => script::load(file, code, false, limits, self.0.cache.as_deref(), &self.0.compiler)
+                .map(|program| (Program::Script(program), sha256(code))),
+            EngineKind::TrustedRhai => {
+                script::load(file, code, true, limits, None, &self.0.compiler).map(|program| (Program::Script(program), sha256(code)))
+            }
             EngineKind::BuiltIn => Err(PolicyProblem::new(
                 ProblemCode::UnknownFormat,
                 Stage::Fetch,

@@ -1,6 +1,6 @@
 //! A loaded policy version: what it says of itself, and the program that decides.
 
-use crate::component;
+use crate::component::{self, KeptInstance};
 use crate::log::truncated;
 use crate::problem::ProblemCode;
 use crate::script;
@@ -115,6 +115,14 @@ impl Program {
     pub(crate) fn decide_live(&self, context: &Context) -> Result<Answer, Failure> {
         match self {
             Program::Component(program) => program.decide_live(context),
+            Program::Script(program) => program.decide(context),
+        }
+    }
+
+    /// The same for one of many decisions, in an instance that the caller keeps.
+    pub(crate) fn decide_kept(&self, place: &mut KeptInstance, context: &Context) -> Result<Answer, Failure> {
+        match self {
+            Program::Component(program) => program.decide_kept(place, context),
             Program::Script(program) => program.decide(context),
         }
     }

@@ -108,6 +108,7 @@ pub fn run<W: Window>(
         version: &checked.description,
         reads_state_of: question.reads_state_of.clone(),
         engines: &|| Box::new(Engines::new(library.clone())),
+        quick_engines: Some(&|| Box::new(Engines::quick(library.clone()))),
         guard: &|context, answer| guarded(guards, context, answer),
         threads: question.threads,
         cases_max: question.cases_max,

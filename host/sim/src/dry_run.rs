@@ -3,8 +3,12 @@
 //!
 //! Where the version keeps no state, pages of the window are asked about side by side; what is found does not depend on
 //! it. A version that keeps state is asked in one line, each question with the state that its own answer before left.
+//!
+//! After the first pages, a quick engine may be asked first, one that uses its instances again. Where it answers what was
+//! recorded, that stands; all else is asked of a sure engine, too, and so is a sample. As soon as the two disagree, the
+//! policy remembers something between decisions, and the whole window is asked again surely.
 
-use crate::replay::{Change, RecordedDecision, Replay, Report};
+use crate::replay::{Change, RecordedDecision, Replay, Report, Whom};
 use pointsman_coordinator::Policies;
 use pointsman_model::context::{Context, SelectionContext};
 use pointsman_model::decision::{Answer, CurriculumVerdict, Decision, RetryVerdict, SelectionVerdict, Verdict};
@@ -37,6 +41,8 @@ pub struct DryRun<'a> {
     pub reads_state_of: BTreeSet<Digest>,
     /// An engine of its own for each thread.
     pub engines: &'a (dyn Fn() -> Box<dyn Policies> + Sync),
+    /// One that answers sooner and may not forget what it was asked before.
+    pub quick_engines: Option<&'a (dyn Fn() -> Box<dyn Policies> + Sync)>,
     /// What must hold beside the coordinator's own check of a verdict.
     pub guard: &'a (dyn Fn(&Context, &Answer) -> Result<(), Fault> + Sync),
     pub threads: NonZeroUsize,
@@ -107,37 +113,82 @@ pub fn dry_run<W: Window>(
     on_progress: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<Option<Found>, W::Error> {
     let total = window.total();
-    if asked.threads.get() > 1 {
-        match side_by_side(asked, window, &mut |done| on_progress(done, total))? {
-            Side::Done(found) => return Ok(Some(*found)),
-            Side::Ended => return Ok(None),
-            // What was asked side by side does not count: begin again, one after the other.
-            Side::KeepsState => window.rewind(),
-        }
-    }
-    let mut engines = (asked.engines)();
-    let mut worker = Worker::new(asked, engines.as_mut());
-    let mut done = 0;
+    let mut manner = Manner {
+        side_by_side: asked.threads.get() > 1,
+        quickly: asked.quick_engines.is_some(),
+    };
+    let mut remembers = false;
     loop {
-        let page = window.next_page()?;
-        if !on_progress(done, total) {
-            return Ok(None);
+        let mut progress = |done| on_progress(done, total);
+        let pass = if manner.side_by_side {
+            side_by_side(asked, manner, window, &mut progress)?
+        } else {
+            in_one_line(asked, manner, window, &mut progress)?
+        };
+        match pass {
+            Pass::Done(mut found) => {
+                found.report.remembers = remembers;
+                return Ok(Some(*found));
+            }
+            Pass::Ended => return Ok(None),
+            // What was asked in this manner does not count: begin again.
+            Pass::KeepsState => manner.side_by_side = false,
+            Pass::Remembers => (manner.quickly, remembers) = (false, true),
         }
-        if page.is_empty() {
-            return Ok(Some(worker.end()));
-        }
-        done += page.len() as u64;
-        worker.page::<W>(page)?;
+        window.rewind();
     }
 }
 
-enum Side {
+#[derive(Clone, Copy)]
+struct Manner {
+    side_by_side: bool,
+    quickly: bool,
+}
+
+enum Pass {
     Done(Box<Found>),
     Ended,
     KeepsState,
+    Remembers,
 }
 
-fn side_by_side<W: Window>(asked: &DryRun<'_>, window: &mut W, on_progress: &mut dyn FnMut(u64) -> bool) -> Result<Side, W::Error> {
+/// Pages at the beginning that are asked about surely: a small window is, and what a decision costs has a base.
+const SURE_PAGES: usize = 4;
+/// One decision in so many of a page is asked about surely whatever the quick answer is.
+const SAMPLED_EVERY: usize = 16;
+
+fn in_one_line<W: Window>(
+    asked: &DryRun<'_>,
+    manner: Manner,
+    window: &mut W,
+    on_progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<Pass, W::Error> {
+    let mut engines = EnginesOf::new(asked, manner);
+    let mut worker = Worker::new(asked, &mut engines);
+    let mut done = 0;
+    for number in 0.. {
+        let page = window.next_page()?;
+        if !on_progress(done) {
+            return Ok(Pass::Ended);
+        }
+        if page.is_empty() {
+            break;
+        }
+        done += page.len() as u64;
+        worker.page::<W>(number, page)?;
+        if worker.replay.report().remembers {
+            return Ok(Pass::Remembers);
+        }
+    }
+    Ok(Pass::Done(Box::new(worker.end())))
+}
+
+fn side_by_side<W: Window>(
+    asked: &DryRun<'_>,
+    manner: Manner,
+    window: &mut W,
+    on_progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<Pass, W::Error> {
     let threads = asked.threads.get();
     let (pages, waiting) = sync_channel::<(usize, Vec<W::Row>)>(threads);
     let waiting = Mutex::new(waiting);
@@ -145,7 +196,7 @@ fn side_by_side<W: Window>(asked: &DryRun<'_>, window: &mut W, on_progress: &mut
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let (waiting, answers) = (&waiting, answers.clone());
-            scope.spawn(move || work::<W>(asked, waiting, &answers));
+            scope.spawn(move || work::<W>(asked, manner, waiting, &answers));
         }
         drop(answers);
         let mut merged = Merged::default();
@@ -155,11 +206,11 @@ fn side_by_side<W: Window>(asked: &DryRun<'_>, window: &mut W, on_progress: &mut
                 while let Ok(answer) = found.try_recv() {
                     merged.take(answer)?;
                 }
-                if merged.keeps_state {
-                    return Ok(Some(Side::KeepsState));
+                if let Some(again) = merged.again() {
+                    return Ok(Some(again));
                 }
                 if !on_progress(merged.done) {
-                    return Ok(Some(Side::Ended));
+                    return Ok(Some(Pass::Ended));
                 }
                 if page.is_empty() {
                     break;
@@ -178,26 +229,28 @@ fn side_by_side<W: Window>(asked: &DryRun<'_>, window: &mut W, on_progress: &mut
         for answer in found {
             merged.take(answer)?;
             if !on_progress(merged.done) {
-                return Ok(Side::Ended);
+                return Ok(Pass::Ended);
             }
         }
-        if merged.keeps_state {
-            return Ok(Side::KeepsState);
-        }
-        Ok(Side::Done(Box::new(merged.end(asked.cases_max))))
+        Ok(merged.again().unwrap_or_else(|| Pass::Done(Box::new(merged.end(asked.cases_max)))))
     })
 }
 
 type PageFound<E> = (usize, Result<(Found, u64), E>);
 
-fn work<W: Window>(asked: &DryRun<'_>, waiting: &Mutex<Receiver<(usize, Vec<W::Row>)>>, answers: &Sender<PageFound<W::Error>>) {
-    let mut engines = (asked.engines)();
+fn work<W: Window>(
+    asked: &DryRun<'_>,
+    manner: Manner,
+    waiting: &Mutex<Receiver<(usize, Vec<W::Row>)>>,
+    answers: &Sender<PageFound<W::Error>>,
+) {
+    let mut engines = EnginesOf::new(asked, manner);
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, page)) = next else { return };
         let looked_at = page.len() as u64;
-        let mut worker = Worker::new(asked, engines.as_mut());
-        let found = worker.page::<W>(page).map(|()| (worker.end(), looked_at));
+        let mut worker = Worker::new(asked, &mut engines);
+        let found = worker.page::<W>(number, page).map(|()| (worker.end(), looked_at));
         if answers.send((number, found)).is_err() {
             return;
         }
@@ -210,13 +263,24 @@ struct Merged {
     pages: BTreeMap<usize, Found>,
     done: u64,
     keeps_state: bool,
+    remembers: bool,
 }
 
 impl Merged {
+    /// Why all must be asked again, if it must.
+    fn again(&self) -> Option<Pass> {
+        match (self.keeps_state, self.remembers) {
+            (true, _) => Some(Pass::KeepsState),
+            (false, true) => Some(Pass::Remembers),
+            (false, false) => None,
+        }
+    }
+
     fn take<E>(&mut self, (number, page): PageFound<E>) -> Result<(), E> {
         let (found, looked_at) = page?;
         self.done += looked_at;
         self.keeps_state |= found.keeps_state;
+        self.remembers |= found.report.remembers;
         self.pages.insert(number, found);
         Ok(())
     }
@@ -262,15 +326,30 @@ impl Tally {
     }
 }
 
+/// The engines of one thread.
+struct EnginesOf {
+    sure: Box<dyn Policies>,
+    quick: Option<Box<dyn Policies>>,
+}
+
+impl EnginesOf {
+    fn new(asked: &DryRun<'_>, manner: Manner) -> EnginesOf {
+        EnginesOf {
+            sure: (asked.engines)(),
+            quick: asked.quick_engines.filter(|_| manner.quickly).map(|engines| engines()),
+        }
+    }
+}
+
 struct Worker<'a> {
     asked: &'a DryRun<'a>,
-    engines: &'a mut dyn Policies,
+    engines: &'a mut EnginesOf,
     replay: Replay<'a>,
     found: Found,
 }
 
 impl<'a> Worker<'a> {
-    fn new(asked: &'a DryRun<'a>, engines: &'a mut dyn Policies) -> Worker<'a> {
+    fn new(asked: &'a DryRun<'a>, engines: &'a mut EnginesOf) -> Worker<'a> {
         Worker {
             asked,
             engines,
@@ -279,9 +358,10 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn page<W: Window>(&mut self, page: Vec<W::Row>) -> Result<(), W::Error> {
-        for row in page {
-            self.one(W::read(row)?);
+    fn page<W: Window>(&mut self, number: usize, page: Vec<W::Row>) -> Result<(), W::Error> {
+        for (position, row) in page.into_iter().enumerate() {
+            let sampled = position % SAMPLED_EVERY == 0;
+            self.one(number >= SURE_PAGES, sampled, W::read(row)?);
         }
         Ok(())
     }
@@ -293,11 +373,16 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn one(&mut self, recorded: RecordedDecision) {
+    fn one(&mut self, quickly: bool, sampled: bool, recorded: RecordedDecision) {
         let guard = self.asked.guard;
-        let compared = self
-            .replay
-            .feed(self.engines, &recorded, &mut |context, answer| guard(context, answer));
+        // State goes from answer to answer, which only the sure engine gives.
+        let quick = self.engines.quick.as_deref_mut().filter(|_| quickly && !self.found.keeps_state);
+        let asked = Whom {
+            surely: self.engines.sure.as_mut(),
+            quickly: quick.map(|quick| quick as &mut dyn Policies),
+            sampled,
+        };
+        let compared = self.replay.feed(asked, &recorded, &mut |context, answer| guard(context, answer));
         let RecordedDecision { at, decision, context: _ } = recorded;
         let place = (decision.id, at);
         let first = self.found.span.map_or(place, |(first, _)| first);

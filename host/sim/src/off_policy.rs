@@ -12,7 +12,7 @@ mod estimate;
 
 pub use estimate::{Estimate, Estimates};
 
-use crate::replay::{RecordedDecision, Replay};
+use crate::replay::{RecordedDecision, Replay, Whom};
 use estimate::{Sampled, Samples};
 use pointsman_coordinator::{Policies, chances};
 use pointsman_model::context::{Context, SelectionContext};
@@ -260,7 +260,7 @@ impl Walk<'_> {
         let guard = self.asked.guard;
         let compared = self
             .replay
-            .feed(self.engines, recorded, &mut |context, answer| guard(context, answer));
+            .feed(Whom::surely(self.engines), recorded, &mut |context, answer| guard(context, answer));
         let Some(propensity) = recorded.decision.ruling.propensity else {
             return Err(LeftOut::NotDrawn);
         };

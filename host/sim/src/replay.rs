@@ -80,8 +80,11 @@ pub struct Report {
     /// All that is neither the same nor of other reasons only.
     pub changed: u64,
     pub classes: BTreeMap<Change, u64>,
+    /// Of the decisions that were surely asked about, and their recorded costs.
     pub before: CostSpread,
     pub after: CostSpread,
+    /// An instance that had decided before answered otherwise than a fresh one: the policy remembers.
+    pub remembers: bool,
     pub first_divergence: Option<FirstDivergence>,
 }
 
@@ -115,6 +118,7 @@ impl Report {
             classes,
             before,
             after,
+            remembers,
             first_divergence,
         } = later;
         self.replayed += replayed;
@@ -128,6 +132,7 @@ impl Report {
         }
         self.before.absorb(before);
         self.after.absorb(after);
+        self.remembers |= remembers;
         self.first_divergence = self.first_divergence.take().or(first_divergence);
     }
 
@@ -222,6 +227,40 @@ pub struct Compared {
     pub context: Context,
 }
 
+/// Whom a replay asks.
+pub struct Whom<'p> {
+    /// What it answers counts.
+    pub surely: &'p mut dyn Policies,
+    /// Whom before, if there is one: where it answers what was recorded, that is taken for the answer.
+    pub quickly: Option<&'p mut dyn Policies>,
+    /// Both are asked whatever the quick one answers.
+    pub sampled: bool,
+}
+
+impl<'p> Whom<'p> {
+    pub fn surely(policies: &'p mut dyn Policies) -> Whom<'p> {
+        Whom {
+            surely: policies,
+            quickly: None,
+            sampled: false,
+        }
+    }
+}
+
+/// Whether a quick answer is what was recorded, and leaves nothing to those that follow.
+fn stands(decision: &Decision, quick: &Result<Answer, Fault>) -> bool {
+    compare(decision, quick).is_none() && quick.as_ref().is_ok_and(|answer| answer.advice.state.is_none())
+}
+
+/// Whether two answers are the same in all but their costs.
+fn alike(one: &Result<Answer, Fault>, other: &Result<Answer, Fault>) -> bool {
+    match (one, other) {
+        (Ok(one), Ok(other)) => one.verdict == other.verdict && one.advice == other.advice,
+        (Err(one), Err(other)) => one.class == other.class,
+        (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+    }
+}
+
 /// A version's walk through recorded decisions.
 pub struct Replay<'a> {
     version: &'a PolicyDescription,
@@ -247,7 +286,7 @@ impl<'a> Replay<'a> {
     /// own check of a verdict: the guards of the operators. None where it cannot be asked, which is counted.
     pub fn feed(
         &mut self,
-        policies: &mut dyn Policies,
+        asked: Whom<'_>,
         recorded: &RecordedDecision,
         guard: &mut dyn FnMut(&Context, &Answer) -> Result<(), Fault>,
     ) -> Option<Compared> {
@@ -267,17 +306,26 @@ impl<'a> Replay<'a> {
                 self.state.clone_from(&context.frame().state);
             }
         }
-        let after = ask(policies, self.version, &mut self.state, &mut context, guard);
+        let Whom { surely, quickly, sampled } = asked;
+        let quick = quickly.map(|policies| ask(policies, self.version, &mut self.state.clone(), &mut context, guard));
         let report = &mut self.report;
         report.replayed += 1;
-        if decision.ruling.declined.is_empty() {
-            report.before.add(decision.ruling.cost);
-        }
-        report.after.add(match &after {
-            Ok(answer) => answer.cost,
-            Err(fault) => fault.cost,
-        });
-        let change = compare(decision, &after);
+        let (after, change) = match quick {
+            Some(quick) if !sampled && stands(decision, &quick) => (quick, None),
+            quick => {
+                let after = ask(surely, self.version, &mut self.state, &mut context, guard);
+                report.remembers |= quick.is_some_and(|quick| !alike(&quick, &after));
+                if decision.ruling.declined.is_empty() {
+                    report.before.add(decision.ruling.cost);
+                }
+                report.after.add(match &after {
+                    Ok(answer) => answer.cost,
+                    Err(fault) => fault.cost,
+                });
+                let change = compare(decision, &after);
+                (after, change)
+            }
+        };
         if let Some(change) = change {
             *report.classes.entry(change).or_default() += 1;
         }

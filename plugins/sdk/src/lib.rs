@@ -52,6 +52,8 @@ mod advice;
 mod curriculum;
 mod description;
 mod gate;
+#[cfg(target_arch = "wasm32")]
+mod heap;
 mod log;
 mod migration;
 mod random;

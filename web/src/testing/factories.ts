@@ -189,6 +189,7 @@ export const replayFactory = {
     changed: 0,
     changed_share: 0,
     keeps_state: false,
+    remembers: false,
     classes: [],
     new_errors: 0,
     errors_gone: 0,

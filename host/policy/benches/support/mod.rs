@@ -2,15 +2,17 @@
 //! measured.
 #![allow(dead_code, unreachable_pub)]
 
+mod common;
 #[path = "../../tests/support/guest.rs"]
 pub mod guest;
 pub mod questions;
+
+pub use common::*;
 
 use pointsman_model::policy::{PolicyDescription, PolicyLimits};
 use pointsman_policy::component::bindings::log;
 use pointsman_policy::{Library, PolicySource};
 use std::hint::black_box;
-use std::path::PathBuf;
 use wasmtime::Store;
 
 pub const ROUNDS: usize = 61;
@@ -53,17 +55,6 @@ pub fn ratio(ours: &[f64], other: &[f64]) -> f64 {
     median(ours.iter().zip(other).map(|(ours, other)| ours / other).collect())
 }
 
-/// One line: what was promised, and whether it was kept.
-pub fn promise(what: &str, measured: f64, limit: f64, unit: &str) {
-    let verdict = if measured <= limit { "ok" } else { "MISSED" };
-    println!("{what:>96} {measured:>8.3} {unit:<3} at most {limit:<6} {verdict}");
-}
-
-pub fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
-}
-
 /// Microseconds per call, for each way and round. All of a call runs on this thread, so it is this thread's CPU time: what
 /// others do on the machine counts only by what they take of its caches.
 pub fn measure(ways: &mut [&mut dyn FnMut()]) -> Vec<Vec<f64>> {
@@ -85,20 +76,6 @@ pub fn measure(ways: &mut [&mut dyn FnMut()]) -> Vec<Vec<f64>> {
         }
     }
     times
-}
-
-pub fn plugin(name: &str) -> Option<Vec<u8>> {
-    std::fs::read(
-        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("../../plugins/dist")
-            .join(format!("{name}.wasm")),
-    )
-    .ok()
-}
-
-pub fn script(name: &str) -> Vec<u8> {
-    std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../policies").join(name))
-        .expect("shipped policies are in the repository")
 }
 
 /// CPU time of this thread.

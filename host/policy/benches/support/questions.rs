@@ -2,53 +2,8 @@
 
 use pointsman_model::context::*;
 use pointsman_model::policy::{Setting, Value};
-use pointsman_model::run::FailureCounts;
-use pointsman_model::settings::LaneMode;
-use pointsman_model::source::{Lane, Origin};
 use pointsman_policy::component::bindings::{retry, selection, types};
 pub use selection::pointsman::policy::source_selection_types as wit;
-
-pub fn selection_context(count: u32, settings: &[Setting]) -> SelectionContext {
-    SelectionContext {
-        frame: Frame {
-            now_ms: 1_700_000_000_000,
-            seed: 1,
-            settings: settings.to_vec(),
-            state: Vec::new(),
-        },
-        free: 1,
-        lane_mode: LaneMode::Hybrid,
-        curriculum_fallback: true,
-        lock: None,
-        same_host_cap: 1,
-        hosts: (0..16).map(|host| format!("host-{host:02}.example.org")).collect(),
-        campaigns: Vec::new(),
-        host_loads: (0..16)
-            .map(|host| HostLoad {
-                pending: host,
-                successes: host,
-                ..HostLoad::default()
-            })
-            .collect(),
-        recent_hosts: vec![1, 2, 3],
-        candidates: (0..count)
-            .map(|id| SourceCandidate {
-                id: u64::from(id) + 1,
-                lane: Lane::Queue,
-                origin: Origin::Api,
-                host: Some(id % 16),
-                campaign: None,
-                row: 0,
-                age_s: f64::from(count - id) * 7.0,
-                attempts: id % 3,
-                failures: FailureCounts::default(),
-                difficulty: f64::from(id % 10) / 10.0,
-                priority: 0,
-            })
-            .collect(),
-        left_out: 0,
-    }
-}
 
 pub fn wit_settings(settings: &[Setting]) -> Vec<types::SettingParam<'_>> {
     settings

@@ -1,4 +1,5 @@
-//! Compiled code on disk.
+//! Compiled code on disk, each beside the SHA-256 of what it was compiled from: to name a version, that is needed, and
+//! where the processor does not help with it, it takes longer than to load the code.
 //!
 //! Loading compiled code is running it, so nothing is loaded that this host did not write: each file carries a keyed
 //! BLAKE3 of its name and bytes, under a key that never leaves the directory's key file. A file that does not verify is
@@ -38,8 +39,8 @@ impl CompiledCache {
         })
     }
 
-    /// None where there is no such file, or where it is not as we wrote it.
-    pub(crate) fn load(&self, engine: &Engine, code: Digest) -> Option<Component> {
+    /// The code compiled, and its SHA-256. None where there is no such file, or where it is not as we wrote it.
+    pub(crate) fn load(&self, engine: &Engine, code: &[u8]) -> Option<(Component, Digest)> {
         let name = file_name(engine, code);
         let path = self.directory.join(&name);
         let file = File::open(&path).ok()?;
@@ -49,16 +50,17 @@ impl CompiledCache {
         // Read once into memory of our own: a mapped file could be changed between the check and the use.
         let mut bytes = Vec::new();
         file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
-        let (mac, compiled) = bytes.split_at_checked(MAC_BYTES)?;
+        let (mac, kept) = bytes.split_at_checked(MAC_BYTES)?;
         // `blake3::Hash` compares in constant time.
-        if self.mac(&name, compiled) != blake3::Hash::from_bytes(mac.try_into().ok()?) {
+        if self.mac(&name, &[kept]) != blake3::Hash::from_bytes(mac.try_into().ok()?) {
             tracing::warn!(path = %path.display(), "compiled policy was altered or damaged; compiling it anew");
             return None;
         }
+        let (sha256, compiled) = kept.split_first_chunk()?;
         // SAFETY: the bytes are those that `keep` was given by our own compiler, as only the holder of the key can have
         // made the code that authenticates them; the name binds them to this engine's configuration.
         match unsafe { Component::deserialize(engine, compiled) } {
-            Ok(component) => Some(component),
+            Ok(component) => Some((component, Digest(*sha256))),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "compiled policy does not load; compiling it anew");
                 None
@@ -66,8 +68,8 @@ impl CompiledCache {
         }
     }
 
-    pub(crate) fn keep(&self, engine: &Engine, code: Digest, compiled: &[u8]) {
-        if let Err(error) = self.write(&file_name(engine, code), compiled) {
+    pub(crate) fn keep(&self, engine: &Engine, code: &[u8], sha256: Digest, compiled: &[u8]) {
+        if let Err(error) = self.write(&file_name(engine, code), sha256, compiled) {
             tracing::warn!(directory = %self.directory.display(), %error, "compiled policy could not be kept");
         }
         if let Err(error) = self.sweep() {
@@ -102,7 +104,7 @@ impl CompiledCache {
         Ok(())
     }
 
-    fn write(&self, name: &str, compiled: &[u8]) -> io::Result<()> {
+    fn write(&self, name: &str, sha256: Digest, compiled: &[u8]) -> io::Result<()> {
         // Two threads may compile the same code, so the process's id is not enough of a name.
         static WRITTEN: AtomicU64 = AtomicU64::new(0);
         let count = WRITTEN.fetch_add(1, Ordering::Relaxed);
@@ -115,7 +117,8 @@ impl CompiledCache {
             .open(&beside)?;
         // Written beside and renamed, so that a reader sees the whole file or none.
         let written = file
-            .write_all(self.mac(name, compiled).as_bytes())
+            .write_all(self.mac(name, &[&sha256.0, compiled]).as_bytes())
+            .and_then(|()| file.write_all(&sha256.0))
             .and_then(|()| file.write_all(compiled))
             .and_then(|()| fs::rename(&beside, self.directory.join(name)));
         if written.is_err() {
@@ -125,19 +128,22 @@ impl CompiledCache {
         written
     }
 
-    fn mac(&self, name: &str, compiled: &[u8]) -> blake3::Hash {
+    fn mac(&self, name: &str, kept: &[&[u8]]) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(&(name.len() as u64).to_le_bytes());
         hasher.update(name.as_bytes());
-        hasher.update(compiled);
+        for part in kept {
+            hasher.update(part);
+        }
         hasher.finalize()
     }
 }
 
 /// Code and engine: another wasmtime, processor or configuration has other files.
-fn file_name(engine: &Engine, code: Digest) -> String {
+fn file_name(engine: &Engine, code: &[u8]) -> String {
+    let code = Digest::of(code);
     let engine: String = fingerprint_of(engine).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{code}-{engine}.cwasm")
+    format!("{engine}-{code}.cwasm")
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; 32]> {

@@ -7,6 +7,7 @@ use super::cache::CompiledCache;
 use super::child::CompileChild;
 use super::engine::engine;
 use crate::problem::{PolicyProblem, ProblemCode, Stage};
+use crate::version::sha256;
 use pointsman_model::ids::Digest;
 use std::panic::catch_unwind;
 use wasmtime::component::Component;
@@ -20,14 +21,14 @@ pub enum Compiler {
     Child(CompileChild),
 }
 
+/// The code compiled, and its SHA-256.
 pub(super) fn compile(
     file: &str,
     code: &[u8],
-    digest: Digest,
     cache: Option<&CompiledCache>,
     compiler: &Compiler,
-) -> Result<Component, PolicyProblem> {
-    if let Some(compiled) = cache.and_then(|cache| cache.load(engine(), digest)) {
+) -> Result<(Component, Digest), PolicyProblem> {
+    if let Some(compiled) = cache.and_then(|cache| cache.load(engine(), code)) {
         return Ok(compiled);
     }
     validate(file, code)?;
@@ -40,10 +41,11 @@ pub(super) fn compile(
     // SAFETY: the bytes were made a moment ago by `Engine::precompile_component` of this program, here or in a child
     // process that we started and that nobody else could write for.
     let component = unsafe { Component::deserialize(engine(), &compiled) }.map_err(|error| uncompilable(file, &format!("{error:#}")))?;
+    let sha256 = sha256(code);
     if let Some(cache) = cache {
-        cache.keep(engine(), digest, &compiled);
+        cache.keep(engine(), code, sha256, &compiled);
     }
-    Ok(component)
+    Ok((component, sha256))
 }
 
 /// Damaged files are most of what is refused, and need no process to be refused by. Validation takes time in proportion

@@ -1,10 +1,12 @@
 //! The model's words to the generated types and back. Everything is destructured without `..`, so that a field which is
 //! added on one side does not compile until it is carried over.
 //!
-//! On the way in, strings are borrowed and lists of scalars are built once per call; on the way out, everything moves.
+//! On the way in, strings are borrowed and lists of scalars are laid out once per call; on the way out, everything moves.
 
 use super::bindings::types;
 use super::bindings::{curriculum, gate, retry, selection};
+use super::contexts::{CurriculumQuestion, GateQuestion, RetryQuestion, SelectionQuestion};
+use super::rows;
 use curriculum::pointsman::policy::curriculum_types as curriculum_wit;
 use gate::pointsman::policy::promotion_gate_types as gate_wit;
 use pointsman_model::context::*;
@@ -16,7 +18,7 @@ use pointsman_model::source::{Lane, Origin};
 use retry::pointsman::policy::retry_types as retry_wit;
 use selection::pointsman::policy::source_selection_types as selection_wit;
 
-pub(super) fn with_selection<R>(context: &SelectionContext, call: impl FnOnce(selection_wit::Context<'_>) -> R) -> R {
+pub(super) fn with_selection<R>(context: &SelectionContext, call: impl FnOnce(SelectionQuestion<'_>) -> R) -> R {
     let SelectionContext {
         frame,
         free,
@@ -34,9 +36,9 @@ pub(super) fn with_selection<R>(context: &SelectionContext, call: impl FnOnce(se
     let settings = settings(&frame.settings);
     let hosts = texts(hosts);
     let campaigns = texts(campaigns);
-    let host_loads: Vec<_> = host_loads.iter().map(host_load).collect();
-    let candidates: Vec<_> = candidates.iter().map(candidate).collect();
-    call(selection_wit::Context {
+    let host_loads: Vec<_> = host_loads.iter().map(rows::host_load).collect();
+    let candidates: Vec<_> = candidates.iter().map(rows::candidate).collect();
+    call(SelectionQuestion {
         frame: framed(frame, &settings),
         free: *free,
         lane_mode: match lane_mode {
@@ -56,7 +58,7 @@ pub(super) fn with_selection<R>(context: &SelectionContext, call: impl FnOnce(se
     })
 }
 
-pub(super) fn with_retry<R>(context: &RetryContext, call: impl FnOnce(retry_wit::Context<'_>) -> R) -> R {
+pub(super) fn with_retry<R>(context: &RetryContext, call: impl FnOnce(RetryQuestion<'_>) -> R) -> R {
     let RetryContext {
         frame,
         source,
@@ -79,7 +81,7 @@ pub(super) fn with_retry<R>(context: &RetryContext, call: impl FnOnce(retry_wit:
         host_failures,
     } = context;
     let settings = settings(&frame.settings);
-    call(retry_wit::Context {
+    call(RetryQuestion {
         frame: framed(frame, &settings),
         source: *source,
         run: *run,
@@ -110,7 +112,7 @@ pub(super) fn with_retry<R>(context: &RetryContext, call: impl FnOnce(retry_wit:
     })
 }
 
-pub(super) fn with_gate<R>(context: &GateContext, call: impl FnOnce(gate_wit::Context<'_>) -> R) -> R {
+pub(super) fn with_gate<R>(context: &GateContext, call: impl FnOnce(GateQuestion<'_>) -> R) -> R {
     let GateContext {
         frame,
         stage,
@@ -125,10 +127,7 @@ pub(super) fn with_gate<R>(context: &GateContext, call: impl FnOnce(gate_wit::Co
     } = context;
     let settings = settings(&frame.settings);
     let hosts = texts(hosts);
-    let pairs: Vec<_> = pairs
-        .iter()
-        .map(|&GatePair { host, baseline, candidate }| gate_wit::Pair { host, baseline, candidate })
-        .collect();
+    let pairs: Vec<_> = pairs.iter().map(rows::pair).collect();
     let guardrails: Vec<_> = guardrails
         .iter()
         .map(
@@ -149,7 +148,7 @@ pub(super) fn with_gate<R>(context: &GateContext, call: impl FnOnce(gate_wit::Co
             },
         )
         .collect();
-    call(gate_wit::Context {
+    call(GateQuestion {
         frame: framed(frame, &settings),
         stage: match stage {
             GateStage::Evaluate => gate_wit::Stage::Evaluate,
@@ -167,7 +166,7 @@ pub(super) fn with_gate<R>(context: &GateContext, call: impl FnOnce(gate_wit::Co
     })
 }
 
-pub(super) fn with_curriculum<R>(context: &CurriculumContext, call: impl FnOnce(curriculum_wit::Context<'_>) -> R) -> R {
+pub(super) fn with_curriculum<R>(context: &CurriculumContext, call: impl FnOnce(CurriculumQuestion<'_>) -> R) -> R {
     let CurriculumContext {
         frame,
         budget,
@@ -178,8 +177,8 @@ pub(super) fn with_curriculum<R>(context: &CurriculumContext, call: impl FnOnce(
     } = context;
     let settings = settings(&frame.settings);
     let hosts = texts(hosts);
-    let skills: Vec<_> = skills.iter().map(skill).collect();
-    call(curriculum_wit::Context {
+    let skills: Vec<_> = skills.iter().map(rows::skill).collect();
+    call(CurriculumQuestion {
         frame: framed(frame, &settings),
         budget: *budget,
         pending_queue: *pending_queue,
@@ -308,79 +307,6 @@ fn texts(texts: &[String]) -> Vec<&str> {
     texts.iter().map(String::as_str).collect()
 }
 
-fn candidate(candidate: &SourceCandidate) -> selection_wit::Candidate {
-    let SourceCandidate {
-        id,
-        lane,
-        origin,
-        host,
-        campaign,
-        row,
-        age_s,
-        attempts,
-        failures,
-        difficulty,
-        priority,
-    } = *candidate;
-    selection_wit::Candidate {
-        id,
-        lane: lane_to_wit(lane),
-        origin: origin_to_wit(origin),
-        host,
-        campaign,
-        row,
-        age_s,
-        attempts,
-        failures: failure_counts(failures),
-        difficulty,
-        priority,
-    }
-}
-
-fn host_load(load: &HostLoad) -> selection_wit::HostLoad {
-    let HostLoad {
-        running,
-        pending,
-        successes,
-        failures,
-        since_picked_s,
-    } = *load;
-    selection_wit::HostLoad {
-        running,
-        pending,
-        successes,
-        failures,
-        since_picked_s,
-    }
-}
-
-fn skill(skill: &Skill) -> curriculum_wit::Skill {
-    let Skill {
-        tries,
-        successes,
-        failures,
-        pending,
-        loss,
-        loss_before,
-        loss_after,
-        progress,
-        stale_s,
-        parked,
-    } = *skill;
-    curriculum_wit::Skill {
-        tries,
-        successes,
-        failures,
-        pending,
-        loss,
-        loss_before,
-        loss_after,
-        progress,
-        stale_s,
-        parked,
-    }
-}
-
 fn failure_counts(counts: FailureCounts) -> types::FailureCounts {
     let FailureCounts {
         infra,
@@ -402,14 +328,14 @@ fn failure_counts(counts: FailureCounts) -> types::FailureCounts {
     }
 }
 
-fn lane_to_wit(lane: Lane) -> types::Lane {
+pub(super) fn lane_to_wit(lane: Lane) -> types::Lane {
     match lane {
         Lane::Queue => types::Lane::Queue,
         Lane::Curriculum => types::Lane::Curriculum,
     }
 }
 
-fn origin_to_wit(origin: Origin) -> types::Origin {
+pub(super) fn origin_to_wit(origin: Origin) -> types::Origin {
     match origin {
         Origin::Ui => types::Origin::Ui,
         Origin::Api => types::Origin::Api,

@@ -1,7 +1,7 @@
 //! The calls of the contract, each in a fresh instance. `warm` asks one that was kept.
 
+use super::ask::Decide;
 use super::bindings::types::{self, PolicyError};
-use super::bindings::{curriculum, gate, retry, selection};
 use super::call::{self, Call};
 use super::convert;
 use super::engine::{engine, ticking};
@@ -10,7 +10,7 @@ use super::link::Linked;
 use super::warm::Kept;
 use crate::version::{AskedLimits, Failure, Objection, Told};
 use pointsman_model::context::Context;
-use pointsman_model::decision::{Advice, Answer, Verdict};
+use pointsman_model::decision::Answer;
 use pointsman_model::policy::*;
 use std::sync::Arc;
 use std::time::Instant;
@@ -99,7 +99,7 @@ impl Program {
 
     /// The answer has been checked for sizes and numbers.
     pub(crate) fn decide(&self, context: &Context) -> Result<Answer, Failure> {
-        let ((verdict, advice), cost) = self.call(|store, instance| self.decide_in(store, instance, context))?;
+        let ((verdict, advice), cost) = self.call(|store, instance| Decide::of(&self.linked, store, instance)?.ask(store, context))?;
         match crate::answer::check(&verdict, &advice) {
             Ok(()) => Ok(Answer { verdict, advice, cost }),
             Err(problem) => Err(Failure::new(FaultClass::InvalidOutput, problem).costing(cost)),
@@ -117,53 +117,6 @@ impl Program {
             let (migrated,) = migrate.call(store, (from_version, state))?;
             Ok(migrated.map_err(PolicyError::BadState))
         })
-    }
-
-    fn decide_in(
-        &self,
-        store: &mut Store<Call>,
-        instance: Instance,
-        context: &Context,
-    ) -> wasmtime::Result<Result<(Verdict, Advice), PolicyError>> {
-        let export = &self.linked.decide;
-        match context {
-            Context::Selection(context) => {
-                type Answered = (Result<selection::Decision, PolicyError>,);
-                let (decision,) = convert::with_selection(context, |context| {
-                    instance
-                        .get_typed_func::<(selection::Context<'_>,), Answered>(&mut *store, export)?
-                        .call(&mut *store, (context,))
-                })?;
-                Ok(decision.map(convert::selection_decision))
-            }
-            Context::Retry(context) => {
-                type Answered = (Result<retry::Decision, PolicyError>,);
-                let (decision,) = convert::with_retry(context, |context| {
-                    instance
-                        .get_typed_func::<(retry::Context<'_>,), Answered>(&mut *store, export)?
-                        .call(&mut *store, (context,))
-                })?;
-                Ok(decision.map(convert::retry_decision))
-            }
-            Context::Gate(context) => {
-                type Answered = (Result<gate::Decision, PolicyError>,);
-                let (decision,) = convert::with_gate(context, |context| {
-                    instance
-                        .get_typed_func::<(gate::Context<'_>,), Answered>(&mut *store, export)?
-                        .call(&mut *store, (context,))
-                })?;
-                Ok(decision.map(convert::gate_decision))
-            }
-            Context::Curriculum(context) => {
-                type Answered = (Result<curriculum::Decision, PolicyError>,);
-                let (decision,) = convert::with_curriculum(context, |context| {
-                    instance
-                        .get_typed_func::<(curriculum::Context<'_>,), Answered>(&mut *store, export)?
-                        .call(&mut *store, (context,))
-                })?;
-                Ok(decision.map(convert::curriculum_decision))
-            }
-        }
     }
 
     /// Instantiates, calls, and tells the cost whatever happened.

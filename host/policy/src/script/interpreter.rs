@@ -5,7 +5,7 @@ use crate::component::cache::CompiledCache;
 use crate::component::call::{self, Call};
 use crate::component::engine::{interpreter_engine, ticking};
 use crate::log::LogLevel;
-use pointsman_model::ids::Digest;
+use crate::version::sha256;
 use pointsman_model::policy::PolicyLimits;
 use pointsman_script::SOURCES;
 use std::sync::OnceLock;
@@ -59,8 +59,7 @@ fn make(cache: Option<&CompiledCache>, compiler: &Compiler) -> Result<Interprete
 /// gives back. Where there is no child to be had, it is done here.
 fn compiled(cache: Option<&CompiledCache>, compiler: &Compiler) -> wasmtime::Result<Component> {
     let engine = interpreter_engine();
-    let digest = Digest::of(CODE);
-    if let Some(component) = cache.and_then(|cache| cache.load(engine, digest)) {
+    if let Some((component, _)) = cache.and_then(|cache| cache.load(engine, CODE)) {
         return Ok(component);
     }
     let by_child = match compiler {
@@ -75,7 +74,7 @@ fn compiled(cache: Option<&CompiledCache>, compiler: &Compiler) -> wasmtime::Res
         None => engine.precompile_component(CODE)?,
     };
     if let Some(cache) = cache {
-        cache.keep(engine, digest, &compiled);
+        cache.keep(engine, CODE, sha256(CODE), &compiled);
     }
     // SAFETY: the bytes were made a moment ago by this very engine, or by a child process that we started for it and that
     // nobody else could write for.

@@ -45,6 +45,7 @@ pub(super) fn report(description: &PolicyDescription, found: &Found, question: &
         changed: report.changed,
         changed_share: report.changed_share(),
         keeps_state: found.keeps_state,
+        remembers: report.remembers,
         classes: counted(&report.classes),
         new_errors: report.new_errors(),
         errors_gone: report.errors_gone(),

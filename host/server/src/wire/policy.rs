@@ -80,11 +80,14 @@ pub struct ReplayReport {
     pub changed_share: f64,
     /// The version answered with state: each answer stands on the ones before.
     pub keeps_state: bool,
+    /// It answered otherwise in an instance that had decided before: it keeps something in its memory, where it must not.
+    /// What is told here are the answers of fresh instances, as live.
+    pub remembers: bool,
     /// By class, most frequent first; `reason_only` is not a change of the verdict.
     pub classes: Vec<Counted>,
     pub new_errors: u64,
     pub errors_gone: u64,
-    /// Of the recorded decisions, and of the replay.
+    /// Of the recorded decisions, and of the replay: of the first some hundred, of those that change and of one in sixteen.
     pub before: CostSummary,
     pub after: CostSummary,
     /// Up to here the recorded course is the one this version would have taken. What comes after is each recorded question

@@ -8,6 +8,19 @@ use pointsman_model::policy::{Cost, EngineKind, FaultClass, PolicyKind, PolicyRe
 /// so many milliseconds later.
 struct ByRule {
     keeps_state: bool,
+    /// Answers after which it retries later than it otherwise would: what a policy does that remembers.
+    tires_after: Option<u64>,
+    answers: u64,
+}
+
+impl ByRule {
+    fn engine(keeps_state: bool, tires_after: Option<u64>) -> Box<dyn Policies> {
+        Box::new(ByRule {
+            keeps_state,
+            tires_after,
+            answers: 0,
+        })
+    }
 }
 
 impl Policies for ByRule {
@@ -26,10 +39,12 @@ impl Policies for ByRule {
                 cost,
             });
         }
+        self.answers += 1;
+        let tired = self.tires_after.is_some_and(|after| self.answers > after);
         let counted = u8::try_from(retry.frame.state.len()).expect("few decisions");
         let verdict = match retry.source % 3 {
             0 => RetryVerdict::GiveUp,
-            _ => RetryVerdict::Retry(5 + u64::from(counted)),
+            _ => RetryVerdict::Retry(5 + u64::from(counted) + u64::from(tired)),
         };
         let advice = Advice {
             reasons: recorded(1, RetryVerdict::GiveUp).decision.ruling.advice.reasons,
@@ -93,11 +108,23 @@ impl Window for Retries {
 }
 
 fn run(count: u64, threads: usize, keeps_state: bool) -> Result<Option<Found>, String> {
+    run_with(count, threads, &|| ByRule::engine(keeps_state, None), None)
+}
+
+type EngineFactory<'e> = &'e (dyn Fn() -> Box<dyn Policies> + Sync);
+
+fn run_with(
+    count: u64,
+    threads: usize,
+    engines: EngineFactory<'_>,
+    quick_engines: Option<EngineFactory<'_>>,
+) -> Result<Option<Found>, String> {
     let version = Scripted::describe("new", "2", PolicyKind::Retry);
     let asked = DryRun {
         version: &version,
         reads_state_of: BTreeSet::new(),
-        engines: &|| Box::new(ByRule { keeps_state }),
+        engines,
+        quick_engines,
         guard: &|_, _| Ok(()),
         threads: NonZeroUsize::new(threads).expect("more than none"),
         cases_max: 4,
@@ -141,6 +168,47 @@ fn what_is_found_does_not_depend_on_the_threads() {
 }
 
 #[test]
+fn quick_answers_find_what_sure_ones_do() {
+    let sure = found(203, 1, false);
+    for threads in [1, 2, 3] {
+        let quick = run_with(203, threads, &|| ByRule::engine(false, None), Some(&|| ByRule::engine(false, None)));
+        let quick = quick.expect("everything can be read").expect("nobody ended it");
+        assert!(
+            quick.report.after.fuel(1.0) <= sure.report.after.fuel(1.0),
+            "fewer are costed, none otherwise"
+        );
+        let but_costs = |mut found: Found| {
+            (found.report.before, found.report.after) = Default::default();
+            format!("{found:?}")
+        };
+        assert_eq!(but_costs(quick), but_costs(sure.clone()), "{threads} threads");
+    }
+}
+
+#[test]
+fn a_policy_that_remembers_is_noticed_and_asked_again_surely() {
+    let sure = found(203, 1, false);
+    for (threads, tires_after) in [(1, 60), (2, 60), (1, 0), (3, 100)] {
+        let tired = || ByRule::engine(false, Some(tires_after));
+        let found = run_with(203, threads, &|| ByRule::engine(false, None), Some(&tired));
+        let mut found = found.expect("everything can be read").expect("nobody ended it");
+        assert!(
+            std::mem::take(&mut found.report.remembers),
+            "{threads} threads, after {tires_after}"
+        );
+        assert_eq!(format!("{found:?}"), format!("{sure:?}"));
+    }
+}
+
+#[test]
+fn state_that_comes_late_is_handed_on_all_the_same() {
+    let sure = found(40, 1, true);
+    let quick = run_with(40, 1, &|| ByRule::engine(true, None), Some(&|| ByRule::engine(true, None)));
+    let quick = quick.expect("everything can be read").expect("nobody ended it");
+    assert_eq!(quick.report.classes, sure.report.classes);
+}
+
+#[test]
 fn a_version_with_state_is_asked_in_one_line() {
     let (one, two) = (found(40, 1, true), found(40, 2, true));
     assert!(one.keeps_state);
@@ -158,7 +226,8 @@ fn a_damaged_row_ends_it_and_so_does_whoever_asked() {
         let asked = DryRun {
             version: &version,
             reads_state_of: BTreeSet::new(),
-            engines: &|| Box::new(ByRule { keeps_state: false }),
+            engines: &|| ByRule::engine(false, None),
+            quick_engines: None,
             guard: &|_, _| Ok(()),
             threads: NonZeroUsize::new(threads).expect("more than none"),
             cases_max: 4,

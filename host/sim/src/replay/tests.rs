@@ -52,7 +52,7 @@ fn replay(policies: &mut Scripted, reads: bool, decisions: &[RecordedDecision]) 
     let reads_state_of = if reads { BTreeSet::from([old().digest]) } else { BTreeSet::new() };
     let mut replay = Replay::new(&version, reads_state_of);
     for decision in decisions {
-        replay.feed(policies, decision, &mut |_, _| Ok(()));
+        replay.feed(Whom::surely(policies), decision, &mut |_, _| Ok(()));
     }
     replay.into_report()
 }
@@ -180,7 +180,7 @@ fn what_a_guard_forbids_is_an_error() {
             cost: answer.cost,
         })
     };
-    replay.feed(&mut policies, &recorded(1, RetryVerdict::GiveUp), &mut guard);
+    replay.feed(Whom::surely(&mut policies), &recorded(1, RetryVerdict::GiveUp), &mut guard);
     assert_eq!(replay.report().new_errors(), 1);
 }
 

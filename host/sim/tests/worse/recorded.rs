@@ -122,6 +122,7 @@ fn shown(outside: &Outside, name: &str, budgets: &Budgets) -> Option<(Shown, Sho
             version,
             reads_state_of: BTreeSet::from([version.policy.digest]),
             engines: &|| Box::new(Engines::new(library.clone())),
+            quick_engines: Some(&|| Box::new(Engines::quick(library.clone()))),
             guard: &|context, answer| guarded(guards, context, answer),
             threads: NonZeroUsize::MIN,
             cases_max: 1,

@@ -209,6 +209,9 @@ fn print_report(report: &ReplayReport) {
     if report.keeps_state {
         println!("it keeps state: each answer stands on its own answers before");
     }
+    if report.remembers {
+        println!("it remembers between decisions what it must not: what is told here are answers of fresh instances");
+    }
     print_groups(report);
     if let Some(first) = &report.first_divergence {
         println!("\nfirst divergence:");
