@@ -444,11 +444,16 @@ changed_share: number,
  */
 keeps_state: boolean,
 /**
+ * It answered otherwise in an instance that had decided before: it keeps something in its memory, where it must not.
+ * What is told here are the answers of fresh instances, as live.
+ */
+remembers: boolean,
+/**
  * By class, most frequent first; `reason_only` is not a change of the verdict.
  */
 classes: Array<Counted>, new_errors: number, errors_gone: number,
 /**
- * Of the recorded decisions, and of the replay.
+ * Of the recorded decisions, and of the replay: of the first some hundred, of those that change and of one in sixteen.
  */
 before: CostSummary, after: CostSummary,
 /**
