@@ -3,6 +3,11 @@
 
 use std::collections::HashMap;
 
+// The heap that the SDK gives to what it is compared with.
+#[cfg(target_arch = "wasm32")]
+#[path = "../../sdk/src/heap.rs"]
+mod heap;
+
 #[allow(unreachable_pub, missing_docs)]
 mod bindings {
     wit_bindgen::generate!({
