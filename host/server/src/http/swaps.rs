@@ -16,12 +16,13 @@ use pointsman_model::policy::PolicyKind;
 use pointsman_model::{Actor, Digest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// Most live decisions that a shadow stage may ask for.
 const SHADOW_FOR_MAX: u32 = 100_000;
 
 /// Body of `activate`: one policy as in `check`, or several as one set, or versions that the journal keeps.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ActivateBody {
     pub file: String,
@@ -52,7 +53,7 @@ pub struct ActivateBody {
 }
 
 /// Body of `canary`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CanaryBody {
     pub policy: Option<PolicyUpload>,
@@ -259,7 +260,7 @@ pub(super) async fn start_shadow(
 }
 
 /// Body that ends a shadow.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StopShadow {
     /// Digest or `NAME@VERSION` of the version; need not be said where the kind has one shadow alone.
@@ -276,7 +277,7 @@ pub(super) async fn stop_shadow(
 }
 
 /// Body of a rollback.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RollBackBody {
     reason: String,

@@ -1,23 +1,27 @@
 //! Policy versions, and which of them decided what, when.
 
+use super::body::Query;
 use super::decisions::row_of;
 use super::{App, Page, query};
 use crate::problem::ApiError;
 use crate::versions::{Known, VersionError, activations_of, code as code_of, find, find_all};
 use crate::wire::{DecidedBy, VersionDetail, VersionDiff, VersionList};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use pointsman_journal::{DecisionFilter, Reader};
 use pointsman_model::{DecisionId, Digest};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use utoipa::IntoParams;
 
 /// Versions of a list.
 const VERSIONS_MAX: u32 = 500;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ListFilter {
     kind: Option<String>,
     name: Option<String>,
@@ -52,7 +56,9 @@ pub(super) async fn code(State(app): State<App>, Path(version): Path<String>) ->
     Ok((headers, bytes).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Pair {
     a: String,
     b: String,
@@ -66,7 +72,9 @@ pub(super) async fn diff(State(app): State<App>, Query(Pair { a, b }): Query<Pai
     diff.await.map(Json)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct By {
     policy: String,
     limit: Option<String>,
