@@ -253,7 +253,9 @@ fn of_policies(routes: Routes) -> Routes {
         .get(
             "/api/v1/policies/swaps",
             swaps::list,
-            about("Swaps of this host process with their stages, newest first").answers::<wire::SwapList>(),
+            about("Swaps of this host process with their stages, newest first")
+                .query::<swaps::Filter>()
+                .answers::<wire::SwapList>(),
         )
         .get(
             "/api/v1/policies/swaps/{id}",
@@ -586,8 +588,11 @@ pub fn openapi() -> &'static serde_json::Value {
 
 /// `GET /api/v1/state`: the read model, with the epoch and position to resume the stream from.
 async fn state(State(app): State<App>) -> Response {
-    let value = app.hub.dashboard();
-    let mut response = Json(&*value).into_response();
+    let mut value = serde_json::Value::clone(&*app.hub.dashboard());
+    let made = value["view"]["generated_at"].as_u64().unwrap_or(0);
+    value["view"]["age_ms"] = json!(crate::clock::now_ms().saturating_sub(made));
+    let tag = format!("\"{}\"", value["view"]["fingerprint"].as_str().unwrap_or_default());
+    let mut response = ([(axum::http::header::ETAG, tag)], Json(value)).into_response();
     if let Ok(epoch) = app.hub.epoch().parse() {
         response.headers_mut().insert("x-pointsman-epoch", epoch);
     }

@@ -232,6 +232,8 @@ impl View {
         Dashboard {
             seq: self.seq,
             at: self.at,
+            // Filled in where it is published, by the hub.
+            view: ViewStamp::default(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             training: training(state),
             pipeline: pipeline(state, &window),

@@ -20,8 +20,10 @@ use utoipa::ToSchema;
 pub struct Dashboard {
     /// Journal position this was taken at.
     pub seq: u64,
-    /// Server time in milliseconds since 1970.
+    /// Time of the journal's last entry, in milliseconds since 1970.
     pub at: u64,
+    /// What this was made from and when.
+    pub view: ViewStamp,
     pub version: String,
     pub training: TrainingState,
     /// Queue, Execute, Outcome, Promotion.

@@ -70,11 +70,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
 fn query_problem(text: &str) -> ApiError {
     let said = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
-    let quoted = said.split('`').nth(1);
-    let (name, detail) = match (said.split_once(": "), quoted) {
-        (_, Some(name)) => (name, said),
-        (Some((name, detail)), None) => (name, detail),
-        (None, None) => ("", said),
+    // Either the part stands before its complaint, or the complaint quotes it.
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let (name, detail) = match said.split_once(": ") {
+        Some((name, detail)) if is_name(name) => (name, detail),
+        Some(_) | None => (said.split('`').nth(1).unwrap_or_default(), said),
     };
     ApiError::bad_request("bad_query", "a part of the query is wrong").field(format!("/{name}"), detail)
 }

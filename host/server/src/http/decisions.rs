@@ -17,8 +17,11 @@ use utoipa::IntoParams;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// source-selection, retry, promotion-gate or curriculum.
     kind: Option<String>,
+    /// Number of the run it was about.
     run: Option<String>,
+    /// Tag of the candidate it was about.
     candidate: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,

@@ -26,8 +26,11 @@ const LOG_TAIL_BYTES: usize = 256 << 10;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// queued, warming, running, completed, failed or cancelled.
     status: Option<String>,
+    /// training, eval, canary or manual.
     class: Option<String>,
+    /// Number of the source.
     source: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,

@@ -372,11 +372,13 @@ struct Past {
 impl Past {
     fn read(reader: &Reader, data: &Path) -> Result<Past, pointsman_journal::ReadError> {
         let newest = |filter: RunFilter| reader.runs(&RunFilter { limit: 1, ..filter }).map(|rows| rows.into_iter().next());
-        let recent = reader.runs(&RunFilter {
+        let mut recent = reader.runs(&RunFilter {
             class: Some(RunClass::Training),
             limit: RECENT_OUTCOMES_MAX as u32,
             ..RunFilter::default()
         })?;
+        // The first model is made by a run of its own, which has no source and no outcome.
+        recent.retain(|run| run.source.is_some());
         let (mut with_trace, mut outcomes) = (0, 0);
         for run in recent
             .iter()

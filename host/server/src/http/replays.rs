@@ -77,6 +77,7 @@ pub struct VerifyBody {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct WindowQuery {
+    /// source-selection, retry, promotion-gate or curriculum.
     pub kind: Option<String>,
     /// The latest decisions of the kind; 1000 where nothing is named.
     pub last: Option<u32>,

@@ -41,7 +41,9 @@ pub struct SourceBody {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// pending, waiting, running, failed, disabled, done or given_up.
     status: Option<String>,
+    /// queue or curriculum.
     lane: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,

@@ -1,8 +1,8 @@
 //! How policies are changed while everything runs: swaps with their stages, shadows, canaries, pins.
 
-use super::body::{Body, OptionalBody};
+use super::body::{Body, OptionalBody, Query};
 use super::policies::{PolicyUpload, blocking, offer_of, offers_of};
-use super::{App, ReasonBody, actor, reason, send};
+use super::{App, Page, ReasonBody, actor, reason, send};
 use crate::policy_install::{Goal, Offer, Order, ShadowStage, SwapEnd};
 use crate::problem::ApiError;
 use crate::wire::{Done, ShadowCard, Swap, SwapList};
@@ -16,7 +16,7 @@ use pointsman_model::policy::PolicyKind;
 use pointsman_model::{Actor, Digest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Most live decisions that a shadow stage may ask for.
 const SHADOW_FOR_MAX: u32 = 100_000;
@@ -213,10 +213,22 @@ async fn carry_out(app: &App, order: Order, background: bool) -> Result<Response
     }
 }
 
-pub(super) async fn list(State(app): State<App>) -> Json<SwapList> {
-    Json(SwapList {
-        swaps: app.policies.swaps.list(),
-    })
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<SwapList>, ApiError> {
+    let page = Page::parse(filter.limit.as_deref(), filter.cursor.as_deref())?;
+    let mut swaps = app.policies.swaps.list();
+    swaps.retain(|swap| page.before.is_none_or(|before| swap.id < before));
+    let more = swaps.len() > page.limit as usize;
+    swaps.truncate(page.limit as usize);
+    let next_cursor = super::next_cursor(&swaps, page, |swap| swap.id).filter(|_| more);
+    Ok(Json(SwapList { swaps, next_cursor }))
 }
 
 pub(super) async fn show(State(app): State<App>, Path(path): Path<String>) -> Result<Json<Swap>, ApiError> {

@@ -2,7 +2,7 @@
 
 use super::body::Query;
 use super::decisions::row_of;
-use super::{App, Page, query};
+use super::{App, Page, covered, query};
 use crate::problem::ApiError;
 use crate::versions::{Known, VersionError, activations_of, code as code_of, find, find_all};
 use crate::wire::{DecidedBy, VersionDetail, VersionDiff, VersionList};
@@ -23,20 +23,32 @@ const VERSIONS_MAX: u32 = 500;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListFilter {
+    /// source-selection, retry, promotion-gate or curriculum.
     kind: Option<String>,
+    /// Name of the policy.
     name: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
 }
 
 pub(super) async fn list(State(app): State<App>, Query(filter): Query<ListFilter>) -> Result<Json<VersionList>, ApiError> {
-    let ListFilter { kind, name } = filter;
+    let ListFilter { kind, name, limit, cursor } = filter;
+    let page = Page::parse(limit.as_deref().or(Some("500")), cursor.as_deref())?;
     let kind = kind.map(|slug| super::kind(&slug)).transpose()?;
     let list = read(&app, move |reader, known| {
         let rows = reader.policy_versions(kind, VERSIONS_MAX)?;
-        let wanted = rows
+        let wanted: Vec<_> = rows
             .iter()
-            .filter(|row| name.as_ref().is_none_or(|name| row.description.policy.name == *name));
+            .filter(|row| name.as_ref().is_none_or(|name| row.description.policy.name == *name))
+            .collect();
+        // A version has no number of its own: the cursor counts from the oldest, so that new ones move nothing.
+        let left = page.before.map_or(wanted.len(), |left| wanted.len().min(left as usize));
+        let skipped = wanted.len() - left;
+        let shown = &wanted[skipped..wanted.len().min(skipped + page.limit as usize)];
+        let rest = wanted.len() - skipped - shown.len();
         Ok(VersionList {
-            versions: wanted.map(|row| known.row(row)).collect(),
+            versions: shown.iter().map(|row| known.row(row)).collect(),
+            next_cursor: (rest > 0).then(|| covered(rest as u64)),
         })
     });
     list.await.map(Json)
@@ -60,7 +72,9 @@ pub(super) async fn code(State(app): State<App>, Path(version): Path<String>) ->
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Pair {
+    /// One version: its digest, or name@version.
     a: String,
+    /// The other version.
     b: String,
 }
 
@@ -76,6 +90,7 @@ pub(super) async fn diff(State(app): State<App>, Query(Pair { a, b }): Query<Pai
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct By {
+    /// Digest, name@version, or a name for all its versions.
     policy: String,
     limit: Option<String>,
     cursor: Option<String>,

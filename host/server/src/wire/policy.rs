@@ -454,6 +454,7 @@ pub struct QuarantineCard {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS, ToSchema)]
 pub struct SwapList {
     pub swaps: Vec<Swap>,
+    pub next_cursor: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS, ToSchema)]
@@ -483,6 +484,7 @@ pub struct VersionRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS, ToSchema)]
 pub struct VersionList {
     pub versions: Vec<VersionRow>,
+    pub next_cursor: Option<String>,
 }
 
 /// `GET /api/v1/policies/versions/{digest or name@version}`

@@ -7,7 +7,7 @@ use ts_rs::TS;
 use utoipa::ToSchema;
 
 /// What a read model was made from and when: shown with it, so that nobody takes old figures for new ones.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, TS, ToSchema)]
 pub struct ViewStamp {
     /// Digest of the content: equal for equal content, whatever the time. The answer's ETag is the same.
     pub fingerprint: String,
