@@ -368,8 +368,10 @@ fn operation_id(method: &str, path: &str) -> String {
 
 fn tag(path: &str) -> &str {
     let rest = path.strip_prefix("/api/v1/").or_else(|| path.strip_prefix("/api/"));
-    match rest {
-        Some(rest) => rest.split('/').next().unwrap_or("host"),
+    match rest.map(|rest| rest.split('/').next().unwrap_or(rest)) {
+        Some("state" | "health" | "snapshot" | "pipeline" | "evidence") => "overview",
+        Some("help" | "openapi.json" | "docs" | "docs.js" | "docs.css") => "document",
+        Some(subject) => subject,
         None if path.starts_with("/v1/") => "completions",
         None => "host",
     }
