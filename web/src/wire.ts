@@ -9,9 +9,13 @@ export type Dashboard = {
  */
 seq: number,
 /**
- * Server time in milliseconds since 1970.
+ * Time of the journal's last entry, in milliseconds since 1970.
  */
-at: number, version: string, training: TrainingState,
+at: number,
+/**
+ * What this was made from and when.
+ */
+view: ViewStamp, version: string, training: TrainingState,
 /**
  * Queue, Execute, Outcome, Promotion.
  */
@@ -53,9 +57,21 @@ enabled: boolean,
 /**
  * Training runs under way, and the most there may be.
  */
-running: number, cap: number, by: string, reason: string, since: number | null, };
+running: number,
+/**
+ * Most training runs that there may be: the effective ceiling.
+ */
+cap: number, by: string, reason: string,
+/**
+ * When it was started or stopped.
+ */
+since: number | null, };
 
-export type Stage = { slug: string, label: string, count: number,
+export type Stage = { slug: string, label: string,
+/**
+ * The stage's number: sources that wait, runs under way, outcomes so far, applies so far.
+ */
+count: number,
 /**
  * One short line under the count: `+2 curriculum`.
  */
@@ -64,24 +80,88 @@ detail: string, };
 /**
  * Successes toward the next evaluation.
  */
-export type Window = { size: number, done: number, remaining: number, watermark: number,
+export type Window = {
+/**
+ * Successes that make an evaluation due; a live setting.
+ */
+size: number,
+/**
+ * Successes since the watermark, at most the size.
+ */
+done: number,
+/**
+ * Successes that are missing until the next evaluation is due.
+ */
+remaining: number,
+/**
+ * Successes that evaluations have used up already.
+ */
+watermark: number,
 /**
  * collecting, evaluating, canary, watching, held, none
  */
 state: string, state_label: string, };
 
-export type Totals = { outcomes: number, successes: number, failures: number,
+export type Totals = {
+/**
+ * Training runs that have succeeded or failed; cancelled ones do not count.
+ */
+outcomes: number,
+/**
+ * Training runs that have succeeded.
+ */
+successes: number,
+/**
+ * Training runs that have failed, each attempt by itself.
+ */
+failures: number,
 /**
  * Over the latest 100 outcomes.
  */
-recent_successes: number, recent_outcomes: number, live_applies: number, rejected: number, rolled_back: number, decisions: number, fallbacks: number, swaps: number, };
+recent_successes: number,
+/**
+ * Outcomes that the rolling rate is over: at most 100.
+ */
+recent_outcomes: number,
+/**
+ * Models that went live after they passed their evaluation and canary.
+ */
+live_applies: number,
+/**
+ * Candidates that were turned down.
+ */
+rejected: number,
+/**
+ * Times that the model before came back, by hand or by rule.
+ */
+rolled_back: number,
+/**
+ * Decisions made, by whomever.
+ */
+decisions: number,
+/**
+ * Decisions that the active policy did not answer: one further down the chain did.
+ */
+fallbacks: number,
+/**
+ * Times that another policy version became active.
+ */
+swaps: number, };
 
 /**
  * Held-out loss of one host in bits per byte.
  */
-export type HostBits = { host: string, bits: number, };
+export type HostBits = { host: string,
+/**
+ * Held-out loss in bits per byte; lower is better.
+ */
+bits: number, };
 
-export type ModelCard = { tag: string, digest: string, parent: string | null, live_since: number | null,
+export type ModelCard = { tag: string, digest: string, parent: string | null,
+/**
+ * When it went live.
+ */
+live_since: number | null,
 /**
  * Mean over hosts; none before the first evaluation.
  */
@@ -91,37 +171,105 @@ mean: number | null, hosts: Array<HostBits>,
  */
 answered: number, };
 
-export type HostComparison = { host: string, baseline: number, candidate: number, pairs: number, };
+export type HostComparison = { host: string,
+/**
+ * The baseline's mean loss on this host, in bits per byte.
+ */
+baseline: number,
+/**
+ * The candidate's mean loss on this host, in bits per byte.
+ */
+candidate: number,
+/**
+ * Held-out blocks of this host that both were scored on.
+ */
+pairs: number, };
 
 export type CandidateCard = { tag: string, baseline: string,
 /**
  * evaluating, canary, watching, held
  */
-stage: string, stage_label: string, since: number, looks: number, pairs: number, pairs_cap: number,
+stage: string, stage_label: string,
+/**
+ * When it was raised.
+ */
+since: number,
+/**
+ * Looks that the gate has taken in this stage.
+ */
+looks: number,
+/**
+ * Pairs seen in this stage: each is one text that both models were scored on.
+ */
+pairs: number,
+/**
+ * Most pairs of this stage; then it is over, proven or not.
+ */
+pairs_cap: number,
 /**
  * Means over the hosts of the evaluation.
  */
-baseline_mean: number | null, candidate_mean: number | null, hosts: Array<HostComparison>,
+baseline_mean: number | null,
+/**
+ * Mean over the hosts of the candidate's held-out loss.
+ */
+candidate_mean: number | null, hosts: Array<HostComparison>,
 /**
  * The gate's latest words.
  */
-latest_reason: string, latest_decision: number | null, };
+latest_reason: string,
+/**
+ * Number of the gate's latest decision about it.
+ */
+latest_decision: number | null, };
 
-export type Apply = { at: number, model: string, before: string, bits_before: number | null, bits_after: number | null, decision: number | null, };
+export type Apply = {
+/**
+ * When the model went live.
+ */
+at: number, model: string, before: string,
+/**
+ * Held-out loss of the model before, in bits per byte, as the evaluation measured it.
+ */
+bits_before: number | null,
+/**
+ * Held-out loss of the new model, in bits per byte, as the evaluation measured it.
+ */
+bits_after: number | null,
+/**
+ * Number of the gate's decision; none where a person decided.
+ */
+decision: number | null, };
 
-export type PolicyCard = { kind: string, generation: number, name: string, version: string, digest: string,
+export type PolicyCard = { kind: string,
+/**
+ * Counts the activations and rollbacks of this kind.
+ */
+generation: number, name: string, version: string, digest: string,
 /**
  * component, rhai, built-in
  */
-engine: string, summary: string, since_seq: number,
+engine: string, summary: string,
+/**
+ * Journal position since which it is active.
+ */
+since_seq: number,
 /**
  * The last decision before it: it is asked since the next.
  */
-since_decision: number | null, since: number, actor: string, reason: string,
+since_decision: number | null,
+/**
+ * When it became active.
+ */
+since: number, actor: string, reason: string,
 /**
  * Decisions this generation has answered, and its faults.
  */
-decisions: number, faults: number,
+decisions: number,
+/**
+ * Questions that it was asked and did not answer.
+ */
+faults: number,
 /**
  * Version a rollback would bring back.
  */
@@ -158,19 +306,75 @@ export type PolicyProblem = {
 /**
  * Stable: `PM2104`.
  */
-code: string, stage: string, file: string, line: number | null, column: number | null, message: string,
+code: string, stage: string, file: string,
+/**
+ * Line of the file, from 1.
+ */
+line: number | null,
+/**
+ * Column of the line, from 1.
+ */
+column: number | null, message: string,
 /**
  * The cure.
  */
 fix: string | null, };
 
-export type JobRow = { id: number, name: string, class: string, host: string | null, source: number | null, attempt: number,
+export type JobRow = {
+/**
+ * Its number.
+ */
+id: number, name: string, class: string, host: string | null,
+/**
+ * Number of its source.
+ */
+source: number | null,
+/**
+ * 1 for the first try of its source.
+ */
+attempt: number,
 /**
  * queued, warming, running, completed, failed, cancelled
  */
-status_slug: string, status_label: string, created_at: number, started_at: number | null, finished_at: number | null, steps: number | null, loss: number | null, model: string | null, base: string | null, error: string | null, failure_class: string | null, decision: number | null, };
+status_slug: string, status_label: string,
+/**
+ * When it was planned.
+ */
+created_at: number,
+/**
+ * When it began.
+ */
+started_at: number | null,
+/**
+ * When it ended; none while it goes on.
+ */
+finished_at: number | null,
+/**
+ * Steps made so far.
+ */
+steps: number | null,
+/**
+ * Latest loss in bits per byte.
+ */
+loss: number | null, model: string | null, base: string | null, error: string | null, failure_class: string | null,
+/**
+ * Number of the decision that picked it.
+ */
+decision: number | null, };
 
-export type DecisionRow = { id: number, seq: number, at: number, kind: string,
+export type DecisionRow = {
+/**
+ * Its number.
+ */
+id: number,
+/**
+ * Its position in the journal.
+ */
+seq: number,
+/**
+ * When it happened.
+ */
+at: number, kind: string,
 /**
  * The verdict's word: pick, retry, advance ...
  */
@@ -178,17 +382,41 @@ verdict: string,
 /**
  * The verdict in words: `picks #12 novel`.
  */
-summary: string, subject: string, reasons: Array<ReasonRow>, policy: string, digest: string, engine: string, generation: number,
+summary: string, subject: string, reasons: Array<ReasonRow>, policy: string, digest: string, engine: string,
+/**
+ * Generation of its kind that was active.
+ */
+generation: number,
 /**
  * candidate, active, last_good, built_in
  */
-link: string, fuel: number | null, micros: number,
+link: string,
+/**
+ * Instructions that the answer took, as the sandbox counts them; none for what runs natively.
+ */
+fuel: number | null,
+/**
+ * Time from question to checked answer, in microseconds of CPU.
+ */
+micros: number,
 /**
  * Links asked before, and why they did not answer.
  */
 declined: Array<DeclinedRow>, };
 
-export type ReasonRow = { code: string, text: string, feature: string | null, value: number | null, threshold: number | null, margin: number | null, };
+export type ReasonRow = { code: string, text: string, feature: string | null,
+/**
+ * The number that was looked at.
+ */
+value: number | null,
+/**
+ * What it was compared with.
+ */
+threshold: number | null,
+/**
+ * How far the one was from the other.
+ */
+margin: number | null, };
 
 export type DeclinedRow = { link: string, policy: string, class: string, detail: string, };
 
@@ -224,11 +452,31 @@ export type Frame = { "type": "hello", epoch: string, version: string, seq: numb
 /**
  * RFC 9457.
  */
-export type Problem = { type: string, title: string, status: number, detail: string, code: string, errors: Array<FieldError>,
+export type Problem = { type: string, title: string,
+/**
+ * The HTTP status.
+ */
+status: number, detail: string,
+/**
+ * Stable, for scripts; `pointsman policy explain` has a page on those that start with PM.
+ */
+code: string,
+/**
+ * Fields at fault.
+ */
+errors: Array<FieldError>,
 /**
  * The cure.
  */
-fix: string | null, };
+fix: string | null,
+/**
+ * Path of the request.
+ */
+instance?: string,
+/**
+ * To be quoted when asking for help: the host's log names it, too. It is the caller's, where the request has a traceparent.
+ */
+trace_id?: string, };
 
 export type FieldError = {
 /**
@@ -245,15 +493,39 @@ export type JobList = { jobs: Array<JobRow>,
  */
 next_cursor: string | null, };
 
-export type SourceRow = { id: number, title: string, host: string | null,
+export type SourceRow = {
+/**
+ * Its number.
+ */
+id: number, title: string, host: string | null,
 /**
  * queue, curriculum
  */
-lane: string, origin: string, priority: number,
+lane: string, origin: string,
+/**
+ * Higher is earlier, if the policy heeds it.
+ */
+priority: number,
 /**
  * pending, running, waiting, disabled, failed, done, given_up
  */
-status: string, reason: string | null, attempts: number, queued_at: number, retry_at: number | null, finished_at: number | null, };
+status: string, reason: string | null,
+/**
+ * Runs that it has had.
+ */
+attempts: number,
+/**
+ * When it was submitted.
+ */
+queued_at: number,
+/**
+ * When it may be tried again; none where it does not wait.
+ */
+retry_at: number | null,
+/**
+ * When it ended; none while it goes on.
+ */
+finished_at: number | null, };
 
 /**
  * `GET /api/v1/sources`, newest first.
@@ -265,16 +537,44 @@ export type SourceList = { sources: Array<SourceRow>, next_cursor: string | null
  */
 export type DecisionList = { decisions: Array<DecisionRow>, next_cursor: string | null, };
 
-export type ModelRow = { tag: string, parent: string | null, run: number, digest: string, bytes: number, made_at: number, host: string | null, retired_at: number | null, live: boolean, };
+export type ModelRow = { tag: string, parent: string | null,
+/**
+ * Number of the run that made it.
+ */
+run: number, digest: string,
+/**
+ * Size of its file.
+ */
+bytes: number,
+/**
+ * When it was made.
+ */
+made_at: number, host: string | null,
+/**
+ * When it was retired; none while it is kept.
+ */
+retired_at: number | null, live: boolean, };
 
 /**
  * A time at which another model went live, and why.
  */
-export type LiveChange = { seq: number, at: number, model: string, before: string | null,
+export type LiveChange = {
+/**
+ * Its position in the journal.
+ */
+seq: number,
+/**
+ * When it happened.
+ */
+at: number, model: string, before: string | null,
 /**
  * bootstrapped, applied, rolled_back
  */
-cause: string, decision: number | null, actor: string | null, reason: string | null, };
+cause: string,
+/**
+ * Number of the gate's decision, where one led to it.
+ */
+decision: number | null, actor: string | null, reason: string | null, };
 
 /**
  * `GET /api/v1/models`, newest first.
@@ -288,11 +588,31 @@ live: Array<LiveChange>, };
 /**
  * A time at which another policy version became the active one of its kind.
  */
-export type Activation = { seq: number, at: number, kind: string, generation: number, policy: string, digest: string, engine: string, previous: string | null, actor: string, reason: string, rolled_back: boolean,
+export type Activation = {
+/**
+ * Its position in the journal.
+ */
+seq: number,
+/**
+ * When it happened.
+ */
+at: number, kind: string,
+/**
+ * The generation it became.
+ */
+generation: number, policy: string, digest: string, engine: string, previous: string | null, actor: string, reason: string, rolled_back: boolean,
 /**
  * Kinds that were activated together have the same number.
  */
-set: number | null, confirm_by: number | null, confirmed_at: number | null,
+set: number | null,
+/**
+ * To be confirmed by this time, or it was taken back.
+ */
+confirm_by: number | null,
+/**
+ * When somebody confirmed it.
+ */
+confirmed_at: number | null,
 /**
  * None while it is active.
  */
@@ -308,15 +628,43 @@ state: string,
 /**
  * Its decisions are among those after this one, up to `last_decision` where it is over.
  */
-after_decision: number, last_decision: number | null,
+after_decision: number,
+/**
+ * The last decision of its time; none while it is active.
+ */
+last_decision: number | null,
 /**
  * What the swap's stages found, as it was recorded.
  */
 report: unknown, };
 
-export type PolicySetting = { name: string, help: string, value: boolean | number | string, default: boolean | number | string, minimum: number | null, maximum: number | null, };
+export type PolicySetting = { name: string, help: string, value: boolean | number | string, default: boolean | number | string,
+/**
+ * Least value that is taken.
+ */
+minimum: number | null,
+/**
+ * Largest value that is taken.
+ */
+maximum: number | null, };
 
-export type PolicyDetail = { card: PolicyCard, settings: Array<PolicySetting>, fuel: number, deadline_ms: number, memory_bytes: number, code_bytes: number,
+export type PolicyDetail = { card: PolicyCard, settings: Array<PolicySetting>,
+/**
+ * Instructions that one decision may take.
+ */
+fuel: number,
+/**
+ * CPU time that one decision may take.
+ */
+deadline_ms: number,
+/**
+ * Memory that one decision may take.
+ */
+memory_bytes: number,
+/**
+ * Size of its code.
+ */
+code_bytes: number,
 /**
  * Most recent first.
  */
@@ -339,7 +687,19 @@ settings: Array<PolicySetting>, problem: PolicyProblem | null, };
 /**
  * Answer of a command.
  */
-export type Done = { source: number | null, run: number | null, generation: number | null,
+export type Done = {
+/**
+ * Number of the source it was about.
+ */
+source: number | null,
+/**
+ * Number of the run it was about.
+ */
+run: number | null,
+/**
+ * Generation that is active now.
+ */
+generation: number | null,
 /**
  * A swap that was started; `GET /api/v1/policies/swaps/{id}` tells how it goes.
  */
@@ -356,7 +716,15 @@ id: number, actor: string, reason: string,
 /**
  * running, active, failed
  */
-status: string, started_at: number, finished_at: number | null,
+status: string,
+/**
+ * When it began.
+ */
+started_at: number,
+/**
+ * When it ended; none while it goes on.
+ */
+finished_at: number | null,
 /**
  * One for each policy of the set; most swaps have one.
  */
@@ -412,12 +780,16 @@ detail: string,
 /**
  * Progress of a stage that counts: decisions replayed or seen in shadow.
  */
-done: number | null, total: number | null, };
+done: number | null,
+/**
+ * Of how many.
+ */
+total: number | null, };
 
 /**
  * `GET /api/v1/policies/swaps`, newest first.
  */
-export type SwapList = { swaps: Array<Swap>, };
+export type SwapList = { swaps: Array<Swap>, next_cursor: string | null, };
 
 /**
  * What a version would have decided on the recorded contexts, beside what was decided.
@@ -426,11 +798,31 @@ export type ReplayReport = { kind: string, policy: string, digest: string,
 /**
  * The window: its first and last decision, and when they were made.
  */
-first_decision: number | null, last_decision: number | null, from: number | null, until: number | null,
+first_decision: number | null,
+/**
+ * Last decision of the window.
+ */
+last_decision: number | null,
+/**
+ * When the first of them was made.
+ */
+from: number | null,
+/**
+ * When the last of them was made.
+ */
+until: number | null,
 /**
  * Recorded decisions looked at: those replayed and those that cannot be.
  */
-looked_at: number, replayed: number, not_replayable: Array<Counted>, same: number,
+looked_at: number,
+/**
+ * Recorded decisions that were asked again.
+ */
+replayed: number, not_replayable: Array<Counted>,
+/**
+ * Decisions with the verdict that was recorded.
+ */
+same: number,
 /**
  * Another verdict, or an error where there was none, or none where there was one.
  */
@@ -451,7 +843,15 @@ remembers: boolean,
 /**
  * By class, most frequent first; `reason_only` is not a change of the verdict.
  */
-classes: Array<Counted>, new_errors: number, errors_gone: number,
+classes: Array<Counted>,
+/**
+ * Decisions that fail now and did not.
+ */
+new_errors: number,
+/**
+ * Decisions that failed and do not now.
+ */
+errors_gone: number,
 /**
  * Of the recorded decisions, and of the replay: of the first some hundred, of those that change and of one in sixteen.
  */
@@ -464,11 +864,19 @@ first_divergence: Divergence | null,
 /**
  * Hosts, campaigns, sources and models whose decisions change, most changes first in each dimension.
  */
-groups: Array<ReplayGroup>, groups_left_out: number,
+groups: Array<ReplayGroup>,
+/**
+ * Groups that are not shown.
+ */
+groups_left_out: number,
 /**
  * Each change, oldest first, as many as were asked for.
  */
-cases: Array<Divergence>, cases_left_out: number, budgets: ReplayBudgets,
+cases: Array<Divergence>,
+/**
+ * Changes that are not shown.
+ */
+cases_left_out: number, budgets: ReplayBudgets,
 /**
  * Budgets that are broken, a sentence each with its numbers.
  */
@@ -485,7 +893,11 @@ last: number,
 /**
  * Largest share of changed verdicts.
  */
-changed_share_max: number | null, new_errors_max: number,
+changed_share_max: number | null,
+/**
+ * Most decisions that may fail now and did not.
+ */
+new_errors_max: number,
 /**
  * Most that the median fuel may grow by, as a factor.
  */
@@ -495,17 +907,37 @@ fuel_factor_max: number | null,
  */
 forbidden: Array<string>, };
 
-export type Counted = { slug: string, label: string, count: number, };
+export type Counted = { slug: string, label: string,
+/**
+ * How many there are.
+ */
+count: number, };
 
 /**
  * Fuel of decisions, by rank; none where nothing is known.
  */
-export type CostSummary = { fuel_p50: number | null, fuel_p99: number | null, };
+export type CostSummary = {
+/**
+ * Median of the fuel.
+ */
+fuel_p50: number | null,
+/**
+ * The fuel that 99 of 100 decisions keep within.
+ */
+fuel_p99: number | null, };
 
 /**
  * A recorded decision that would have been another.
  */
-export type Divergence = { decision: number, at: number,
+export type Divergence = {
+/**
+ * Number of the recorded decision.
+ */
+decision: number,
+/**
+ * When it happened.
+ */
+at: number,
 /**
  * Its class: `picks_other`, `retries_later`, `new_error_trap` ...
  */
@@ -522,11 +954,23 @@ export type ReplayGroup = {
 /**
  * host, campaign, source, model
  */
-dimension: string, key: string, replayed: number, changed: number,
+dimension: string, key: string,
+/**
+ * Replayed decisions that touch it.
+ */
+replayed: number,
+/**
+ * Of these, those that change.
+ */
+changed: number,
 /**
  * Decided for it before and not after, and the other way round.
  */
-lost: number, gained: number, };
+lost: number,
+/**
+ * Decided for it after and not before.
+ */
+gained: number, };
 
 /**
  * Time of the recorded decisions and of the replay. Beside the report, which is the same each time; this is not.
@@ -536,7 +980,15 @@ export type ReplayTiming = { before: TimeSummary, after: TimeSummary, };
 /**
  * Time of decisions in microseconds, by rank; none where nothing is known.
  */
-export type TimeSummary = { micros_p50: number | null, micros_p99: number | null, };
+export type TimeSummary = {
+/**
+ * Median of the time.
+ */
+micros_p50: number | null,
+/**
+ * The time that 99 of 100 decisions keep within.
+ */
+micros_p99: number | null, };
 
 /**
  * What a version of source selection would have been worth on recorded decisions whose picks were left to chance. The
@@ -546,7 +998,23 @@ export type ValueReport = { kind: string, policy: string, digest: string,
 /**
  * The window: its first and last decision, and when they were made.
  */
-first_decision: number | null, last_decision: number | null, from: number | null, until: number | null, looked_at: number,
+first_decision: number | null,
+/**
+ * Last decision of the window.
+ */
+last_decision: number | null,
+/**
+ * When the first of them was made.
+ */
+from: number | null,
+/**
+ * When the last of them was made.
+ */
+until: number | null,
+/**
+ * Recorded decisions looked at.
+ */
+looked_at: number,
 /**
  * Decisions that were left to chance and whose run's end is known. All other figures are about these.
  */
@@ -558,7 +1026,11 @@ left_out: Array<Counted>,
 /**
  * Where the version fails, and where it idles; both earn nothing.
  */
-errors: number, idles: number,
+errors: number,
+/**
+ * Where it picks nothing, though there is something to pick.
+ */
+idles: number,
 /**
  * The version answered with state: each answer stands on its own answers before, which were never carried out.
  */
@@ -582,7 +1054,11 @@ interval: string,
 /**
  * As many equally weighted decisions as these weigh.
  */
-effective_n: number, weight_max: number,
+effective_n: number,
+/**
+ * Largest weight of a single decision.
+ */
+weight_max: number,
 /**
  * Of the version's picks, on candidates that the recorded policy gave no chance.
  */
@@ -592,7 +1068,19 @@ unsupported_share: number,
  */
 matched: number, };
 
-export type ValueEstimate = { value: number, low: number, high: number, };
+export type ValueEstimate = {
+/**
+ * The estimate: a share of successes, or a difference of two.
+ */
+value: number,
+/**
+ * Lower end of its interval.
+ */
+low: number,
+/**
+ * Upper end of its interval.
+ */
+high: number, };
 
 /**
  * Why there is no value.
@@ -612,12 +1100,24 @@ words: string, };
  */
 export type ReplayLine = { "progress": ReplayProgress } | { "report": ReplayReport } | { "timing": ReplayTiming } | { "verification": VerificationReport } | { "value": ValueReport } | { "problem": Problem };
 
-export type ReplayProgress = { done: number, total: number, };
+export type ReplayProgress = {
+/**
+ * Decisions done.
+ */
+done: number,
+/**
+ * Decisions to do.
+ */
+total: number, };
 
 /**
  * Recorded decisions made again by the versions that made them.
  */
-export type VerificationReport = { looked_at: number,
+export type VerificationReport = {
+/**
+ * Recorded decisions looked at.
+ */
+looked_at: number,
 /**
  * Verdict, reasons, scores, state and fuel.
  */
@@ -625,7 +1125,15 @@ identical: number,
 /**
  * The verdict, and not all of the rest.
  */
-same_verdict: number, diverged: number, not_replayable: number, why_not: Array<Counted>,
+same_verdict: number,
+/**
+ * Decisions with another verdict than was recorded.
+ */
+diverged: number,
+/**
+ * Decisions that cannot be made again; why_not says why.
+ */
+not_replayable: number, why_not: Array<Counted>,
 /**
  * Engines that the decisions were made by.
  */
@@ -635,7 +1143,11 @@ engines: Array<string>,
  */
 rows: Array<VerificationRow>, };
 
-export type VerificationRow = { decision: number, kind: string, policy: string,
+export type VerificationRow = {
+/**
+ * Number of the decision.
+ */
+decision: number, kind: string, policy: string,
 /**
  * identical, same_verdict, diverged, not_replayable
  */
@@ -648,11 +1160,19 @@ recorded: string, detail: string, };
 /**
  * What would have had to be different for another decision, nearest first.
  */
-export type FlipReport = { decision: number, policy: string, flips: Array<FlipRow>,
+export type FlipReport = {
+/**
+ * Number of the decision.
+ */
+decision: number, policy: string, flips: Array<FlipRow>,
 /**
  * Numbers of the context that were moved, and questions that were asked.
  */
-fields: number, asked: number,
+fields: number,
+/**
+ * Questions that were asked.
+ */
+asked: number,
 /**
  * Whether every number was moved, or the questions ran out first.
  */
@@ -669,7 +1189,15 @@ export type FlipRow = {
 /**
  * Where it stands in the context: `candidates[3].age_s`.
  */
-field: string, from: number, to: number,
+field: string,
+/**
+ * The number as it was.
+ */
+from: number,
+/**
+ * The nearest number that makes another decision.
+ */
+to: number,
 /**
  * The verdict's word, and the whole of it in words.
  */
@@ -689,11 +1217,27 @@ place: string, name: string, signatures: Array<string>, };
 /**
  * A version that sees what is decided, and decides nothing.
  */
-export type ShadowCard = { kind: string, name: string, version: string, digest: string, engine: string, file: string, actor: string, since: number,
+export type ShadowCard = { kind: string, name: string, version: string, digest: string, engine: string, file: string, actor: string,
+/**
+ * When it began.
+ */
+since: number,
 /**
  * Decisions it was asked about after they were made.
  */
-asked: number, agreed: number, disagreed: number, faults: number,
+asked: number,
+/**
+ * Of these, those with the same verdict.
+ */
+agreed: number,
+/**
+ * Of these, those with another verdict.
+ */
+disagreed: number,
+/**
+ * Of these, those it did not answer.
+ */
+faults: number,
 /**
  * Decisions that it did not see: it was too slow.
  */
@@ -710,17 +1254,61 @@ disagreements: Array<Divergence>, };
 /**
  * A version that decides a share of the questions.
  */
-export type CanaryCard = { name: string, version: string, digest: string, engine: string, share: number, actor: string, reason: string, since: number, decisions: number, faults: number, faults_in_a_row: number, };
+export type CanaryCard = { name: string, version: string, digest: string, engine: string,
+/**
+ * Share of the questions that it decides.
+ */
+share: number, actor: string, reason: string,
+/**
+ * When it began.
+ */
+since: number,
+/**
+ * Questions that it has decided.
+ */
+decisions: number,
+/**
+ * Questions that it was asked and did not answer.
+ */
+faults: number,
+/**
+ * Of these, the latest in a row.
+ */
+faults_in_a_row: number, };
 
 /**
  * Faults of the active version, and versions that were taken out of service for theirs.
  */
-export type BreakerCard = { faults_in_a_row: number, faults_in_a_row_max: number, faults_in_window: number, faults_in_window_max: number, window_ms: number, tripped: Array<TrippedCard>, };
+export type BreakerCard = {
+/**
+ * Latest questions in a row that it did not answer.
+ */
+faults_in_a_row: number,
+/**
+ * At so many it is taken out of service.
+ */
+faults_in_a_row_max: number,
+/**
+ * Questions of the window that it did not answer.
+ */
+faults_in_window: number,
+/**
+ * At so many it is taken out of service.
+ */
+faults_in_window_max: number,
+/**
+ * Length of the window.
+ */
+window_ms: number, tripped: Array<TrippedCard>, };
 
 /**
  * Cannot be activated again before `until`, except by force.
  */
-export type TrippedCard = { digest: string, until: number, why: string, };
+export type TrippedCard = { digest: string,
+/**
+ * When it may be activated again.
+ */
+until: number, why: string, };
 
 /**
  * An input on which policies failed again and again: the built-in answers it.
@@ -729,7 +1317,15 @@ export type QuarantineCard = {
 /**
  * To be handed back to release it.
  */
-key: string, since: number, faults: number,
+key: string,
+/**
+ * When it began.
+ */
+since: number,
+/**
+ * Times that policies failed on it.
+ */
+faults: number,
 /**
  * What it is about, and the last fault.
  */
@@ -743,7 +1339,15 @@ digest: string,
 /**
  * SHA-256 of the code alone, as `sha256sum FILE` prints it; in the detail of a version, where its code is kept.
  */
-code_digest: string | null, code_bytes: number, first_seen: number,
+code_digest: string | null,
+/**
+ * Size of its code.
+ */
+code_bytes: number,
+/**
+ * When it came to this host.
+ */
+first_seen: number,
 /**
  * Time at which it was active last: the end of that time, or its begin if it still is.
  */
@@ -751,17 +1355,37 @@ last_active_at: number | null,
 /**
  * Whether it is active now.
  */
-active: boolean, decisions: number, signed_by: string | null, };
+active: boolean,
+/**
+ * Decisions that it has answered.
+ */
+decisions: number, signed_by: string | null, };
 
 /**
  * `GET /api/v1/policies/versions`, newest first.
  */
-export type VersionList = { versions: Array<VersionRow>, };
+export type VersionList = { versions: Array<VersionRow>, next_cursor: string | null, };
 
 /**
  * `GET /api/v1/policies/versions/{digest or name@version}`
  */
-export type VersionDetail = { row: VersionRow, summary: string, settings: Array<PolicySetting>, fuel: number, deadline_ms: number, memory_bytes: number, state_version: number,
+export type VersionDetail = { row: VersionRow, summary: string, settings: Array<PolicySetting>,
+/**
+ * Instructions that one decision may take.
+ */
+fuel: number,
+/**
+ * CPU time that one decision may take.
+ */
+deadline_ms: number,
+/**
+ * Memory that one decision may take.
+ */
+memory_bytes: number,
+/**
+ * Version of the shape of its state.
+ */
+state_version: number,
 /**
  * Times at which it became active, latest first.
  */
@@ -790,6 +1414,543 @@ before: string | null, after: string | null, };
  * `GET /api/v1/policies/decided-by?policy=DIGEST|NAME`: when it was active, and a page of what it decided, newest first.
  */
 export type DecidedBy = { activations: Array<Activation>, decisions: Array<DecisionRow>, next_cursor: string | null, };
+
+/**
+ * `GET /api/v1/help`: what fields mean.
+ */
+export type HelpList = {
+/**
+ * In the order of their names.
+ */
+fields: Array<FieldHelp>, };
+
+/**
+ * What one field of the API means: the same words on the page, on the command line and in the document.
+ */
+export type FieldHelp = {
+/**
+ * `Type.field`, or a type by itself; a live setting is `Settings.name`.
+ */
+name: string, help: string,
+/**
+ * number, text, flag, list, object; with a `?` where it may be none.
+ */
+kind: string, };
+
+/**
+ * What a read model was made from and when: shown with it, so that nobody takes old figures for new ones.
+ */
+export type ViewStamp = {
+/**
+ * Digest of the content: equal for equal content, whatever the time. The answer's ETag is the same.
+ */
+fingerprint: string,
+/**
+ * Journal position it was made at.
+ */
+seq: number,
+/**
+ * Server time at which it was made.
+ */
+generated_at: number,
+/**
+ * How old it was when it was sent; 0 where it was made for this answer.
+ */
+age_ms: number,
+/**
+ * How long it may be shown before it has to be read again.
+ */
+ttl_ms: number, };
+
+/**
+ * `GET /api/v1/settings/form`: every live setting with its words and bounds, and the ceilings that follow from them.
+ */
+export type SettingsForm = { view: ViewStamp,
+/**
+ * To be sent as `If-Match` with a change.
+ */
+etag: string, groups: Array<SettingsGroup>,
+/**
+ * Facts that executors declare of themselves; not to be changed here.
+ */
+declared: Array<SettingRow>, ceiling: Ceiling, running: RunningSplit, };
+
+/**
+ * Settings that belong together.
+ */
+export type SettingsGroup = {
+/**
+ * training, promotion, guards, all_tasks
+ */
+slug: string, label: string, help: string,
+/**
+ * Whether they may be changed here.
+ */
+writable: boolean, settings: Array<SettingRow>, };
+
+/**
+ * One live setting.
+ */
+export type SettingRow = { name: string, label: string, help: string,
+/**
+ * runs, s, share ...; empty where it has none.
+ */
+unit: string,
+/**
+ * As the coordinator has it now.
+ */
+value: boolean | number | string | null, default: boolean | number | string | null,
+/**
+ * Least value that is taken; it may depend on other settings.
+ */
+minimum: number | null,
+/**
+ * Largest value that is taken; it may depend on other settings.
+ */
+maximum: number | null,
+/**
+ * Words it is one of; empty where it is no word.
+ */
+choices: Array<string>,
+/**
+ * Whether it may be none.
+ */
+may_be_none: boolean, };
+
+/**
+ * How many training runs there may really be, and why.
+ */
+export type Ceiling = {
+/**
+ * Most runs of all classes.
+ */
+global_max: number,
+/**
+ * Slots of these that training never takes.
+ */
+reserved_slots: number,
+/**
+ * What the reserved slots leave: global_max less reserved_slots.
+ */
+left_for_training: number,
+/**
+ * Most training runs that are wanted.
+ */
+training_max_active: number,
+/**
+ * Most training runs that there will be: the lesser of the two before.
+ */
+effective: number,
+/**
+ * The same in one sentence.
+ */
+words: string, };
+
+/**
+ * Runs under way by what they count against.
+ */
+export type RunningSplit = {
+/**
+ * Runs of all classes that are under way.
+ */
+total: number,
+/**
+ * Of these, training runs: they count against the training ceiling.
+ */
+training: number,
+/**
+ * Of these, evaluations, canaries and manual runs: they count against the global maximum only.
+ */
+other: number,
+/**
+ * Why the total may be above the training ceiling, in one sentence.
+ */
+words: string, };
+
+/**
+ * One setting that is, or would be, changed.
+ */
+export type SettingDiff = { name: string, label: string, before: boolean | number | string | null, after: boolean | number | string | null, };
+
+/**
+ * Answer of a change of settings, or of its dry run.
+ */
+export type SettingsAnswer = {
+/**
+ * Nothing was changed: this is what would be.
+ */
+dry_run: boolean,
+/**
+ * Empty where the live values are the wanted ones already.
+ */
+changes: Array<SettingDiff>,
+/**
+ * Journal position of the change; none where nothing was changed.
+ */
+seq: number | null,
+/**
+ * The tag of the settings as they are now, or would be.
+ */
+etag: string,
+/**
+ * The settings as they are now, or would be.
+ */
+settings: Record<string, boolean | number | string | null>, ceiling: Ceiling, };
+
+/**
+ * `GET /api/v1/settings/history`, newest first.
+ */
+export type SettingsHistory = { changes: Array<SettingsChange>, next_cursor: string | null, };
+
+/**
+ * One change of settings: who, when, what and why.
+ */
+export type SettingsChange = {
+/**
+ * Journal position; undo it by this number.
+ */
+seq: number,
+/**
+ * When it was made.
+ */
+at: number, actor: string, reason: string,
+/**
+ * edited, undone, preset, configured
+ */
+cause: string,
+/**
+ * The change that was undone.
+ */
+undoes: number | null,
+/**
+ * The preset that was applied.
+ */
+preset: string | null, changes: Array<SettingDiff>, };
+
+/**
+ * `GET /api/v1/settings/presets`, by name.
+ */
+export type PresetList = { presets: Array<PresetRow>, };
+
+/**
+ * Values of some settings under a name.
+ */
+export type PresetRow = { name: string, note: string,
+/**
+ * The values it sets, by the name of the setting.
+ */
+values: Record<string, boolean | number | string | null>, actor: string,
+/**
+ * When it was saved.
+ */
+saved_at: number,
+/**
+ * Whether the live settings have these values now.
+ */
+is_live: boolean, };
+
+/**
+ * Body of `PUT /api/v1/settings/presets/{name}`.
+ */
+export type PresetBody = {
+/**
+ * Values by the name of the setting; all that may be changed here, as they are now, where none are named.
+ */
+values: Record<string, boolean | number | string | null>,
+/**
+ * What it is for.
+ */
+note: string, };
+
+/**
+ * `GET /api/v1/health`: whether the host works, part by part. The same derivation everywhere it is shown.
+ */
+export type HealthReport = { view: ViewStamp,
+/**
+ * The worst of its parts: ok, degraded, down
+ */
+status: string, status_label: string,
+/**
+ * Sources of both lanes that wait to be run.
+ */
+queue_depth: number,
+/**
+ * worker, scheduler, model_server, journal
+ */
+components: Array<HealthPart>, };
+
+/**
+ * One part of the host.
+ */
+export type HealthPart = {
+/**
+ * worker, scheduler, model_server, journal
+ */
+slug: string, label: string,
+/**
+ * ok, idle, degraded, down
+ */
+status: string,
+/**
+ * What it does, or what is wrong with it.
+ */
+text: string,
+/**
+ * The cure.
+ */
+fix: string | null, };
+
+/**
+ * `GET /api/v1/snapshot`: whether settings took effect and training goes on.
+ */
+export type LiveSnapshot = { view: ViewStamp, health: HealthReport, heartbeat: Heartbeat,
+/**
+ * When the journal got its last entry.
+ */
+last_updated: number,
+/**
+ * The promotion's state: collecting, evaluating, canary, watching, held, none
+ */
+promotion: string, promotion_label: string,
+/**
+ * The newest training run.
+ */
+latest_cycle: Cycle | null,
+/**
+ * All successful outcomes so far.
+ */
+successes: number,
+/**
+ * Successes at which the next evaluation is due: the watermark plus the promotion window.
+ */
+next_eval_due: number, evaluation: EvaluationAttempt, last_error: LastError | null, oldest_pending: OldestPending | null, trace_coverage: Coverage, recent: RecentOutcomes, pipeline: Array<PipelineStage>, };
+
+/**
+ * The loop's sign of life.
+ */
+export type Heartbeat = {
+/**
+ * When the coordinator's loop last turned; none before its first turn.
+ */
+at: number | null,
+/**
+ * Time since then.
+ */
+age_ms: number | null,
+/**
+ * At this age the loop may be stuck.
+ */
+stale_after_ms: number, stale: boolean, };
+
+/**
+ * One source, its run and its outcome.
+ */
+export type Cycle = {
+/**
+ * Number of the run.
+ */
+run: number,
+/**
+ * Number of its source.
+ */
+source: number | null, title: string,
+/**
+ * queued, warming, running, completed, failed, cancelled
+ */
+status_slug: string, status_label: string,
+/**
+ * Whether it has ended: completed, failed and cancelled are terminal, queued and running are not.
+ */
+terminal: boolean,
+/**
+ * When it reached this status.
+ */
+at: number, };
+
+/**
+ * The latest attempt to evaluate a candidate.
+ */
+export type EvaluationAttempt = {
+/**
+ * When it was planned; none where there was none.
+ */
+at: number | null,
+/**
+ * none, triggered, blocked, completed, failed
+ */
+result: string,
+/**
+ * The gate's words, or why the attempt failed.
+ */
+reason: string,
+/**
+ * The gate's decision.
+ */
+decision: number | null,
+/**
+ * When it is tried again; none where it need not be.
+ */
+retry_at: number | null, };
+
+/**
+ * The latest thing that went wrong. It need not be a run: a gate that rejects says so here, too.
+ */
+export type LastError = {
+/**
+ * When it went wrong.
+ */
+at: number,
+/**
+ * run, gate, policy, storage
+ */
+class: string,
+/**
+ * A word for scripts: the failure's class, how the candidate ended, the kind of policy, read_only.
+ */
+code: string, text: string,
+/**
+ * Number of the run, where it is one that failed.
+ */
+run: number | null,
+/**
+ * Number of the gate's decision, where that is what went wrong.
+ */
+decision: number | null, };
+
+/**
+ * The source that has waited longest; its age tells of a backlog.
+ */
+export type OldestPending = {
+/**
+ * Number of the source.
+ */
+source: number, title: string,
+/**
+ * When it was submitted.
+ */
+queued_at: number,
+/**
+ * How long it has waited.
+ */
+age_ms: number, };
+
+/**
+ * Share of recent outcomes that left a loss curve or events to look into.
+ */
+export type Coverage = {
+/**
+ * Recent outcomes with a usable trace.
+ */
+with_trace: number,
+/**
+ * Recent outcomes looked at.
+ */
+outcomes: number,
+/**
+ * The first as a percentage of the second; none where there are no outcomes.
+ */
+percent: number | null, };
+
+/**
+ * The rolling success rate, always with its count.
+ */
+export type RecentOutcomes = {
+/**
+ * Successes among them.
+ */
+successes: number,
+/**
+ * Outcomes in the window.
+ */
+outcomes: number,
+/**
+ * Most outcomes that the window holds.
+ */
+window: number,
+/**
+ * The first as a percentage of the second; none where there are no outcomes.
+ */
+percent: number | null, };
+
+/**
+ * `GET /api/v1/pipeline`: queued, executing, success rate, live applies.
+ */
+export type PipelineStrip = { view: ViewStamp, stages: Array<PipelineStage>, };
+
+/**
+ * One stage of the way from a source to a live model.
+ */
+export type PipelineStage = {
+/**
+ * queued, executing, success_rate, live_applies
+ */
+slug: string, label: string,
+/**
+ * The stage's number: sources, runs, recent successes, applies.
+ */
+count: number,
+/**
+ * The same as it is to be shown: `12`, `80 %`, or `-` where nothing is known yet.
+ */
+value: string,
+/**
+ * One short line under it.
+ */
+detail: string, };
+
+/**
+ * `GET /api/v1/evidence?since=SEQ`: what has become better since a position of the journal.
+ */
+export type Evidence = { view: ViewStamp,
+/**
+ * The baseline: figures are about the entries after it.
+ */
+since: number,
+/**
+ * When the baseline's entry was made; none for the journal's beginning.
+ */
+baseline_at: number | null,
+/**
+ * Outcomes of training runs since the baseline, cancelled ones aside.
+ */
+outcomes_gained: number,
+/**
+ * Successful outcomes since the baseline.
+ */
+successes_gained: number,
+/**
+ * Models that went live after their evaluation and canary since the baseline.
+ */
+live_applies_gained: number,
+/**
+ * Times since the baseline at which the model before came back.
+ */
+rolled_back_gained: number,
+/**
+ * Sources of the operators' queue that were done or given up since the baseline.
+ */
+queue_consumed: number,
+/**
+ * Decisions of policies since the baseline.
+ */
+decisions_gained: number,
+/**
+ * When another model went live last since the baseline, by promotion or by a rollback.
+ */
+last_model_switch: number | null,
+/**
+ * What each figure is counted from.
+ */
+provenance: Array<Provenance>, };
+
+/**
+ * Where a figure comes from.
+ */
+export type Provenance = { field: string,
+/**
+ * The journal's entries that are counted.
+ */
+counted: string, };
 
 /** A point of a loss curve: step, training loss, held-out loss. */
 export type Point = [number, number | null, number | null];

@@ -10,6 +10,7 @@ mod operate;
 mod promotion;
 mod report;
 mod selection;
+mod settings;
 mod swap;
 
 pub(crate) use curriculum::due_at as curriculum_due_at;
@@ -27,6 +28,7 @@ use pointsman_model::decision::{Decision, Subject};
 use pointsman_model::event::{Emitted, Event};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::run::{AttemptToken, Run, RunClass, Work};
+use pointsman_model::settings::SettingsCause;
 use pointsman_model::{DecisionId, Millis, ModelTag, RunId};
 
 pub(crate) struct Turn<'a> {
@@ -63,7 +65,16 @@ impl<'a> Turn<'a> {
             Command::StartTraining { actor, reason } => self.start_training(actor, reason),
             Command::StopTraining { actor, reason } => self.stop_training(actor, reason),
             Command::CancelRun { run, actor, reason } => self.cancel_run(run, actor, reason),
-            Command::ChangeSettings { settings, actor } => self.change_settings(settings, actor),
+            Command::ChangeSettings { settings, actor } => self.change_settings(settings, SettingsCause::Edited, actor, String::new()),
+            Command::ReviseSettings {
+                expected,
+                settings,
+                cause,
+                actor,
+                reason,
+            } => self.revise_settings(&expected, settings, cause, actor, reason),
+            Command::SavePreset { name, preset, actor } => self.save_preset(name, preset, actor),
+            Command::DeletePreset { name, actor } => self.delete_preset(name, actor),
             Command::ActivatePolicies {
                 policies,
                 confirm_within_ms,

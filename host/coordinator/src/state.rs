@@ -11,7 +11,7 @@ pub use policies::*;
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::promotion::{Candidate, Model};
 use pointsman_model::run::{FailureCounts, Run, RunClass};
-use pointsman_model::settings::{LaneMode, Settings};
+use pointsman_model::settings::{LaneMode, Settings, SettingsPreset};
 use pointsman_model::source::{Lane, Source};
 use pointsman_model::{Millis, ModelTag, RunId, SourceId};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ pub struct State {
     pub term: u32,
     pub last_at: Millis,
     pub settings: Settings,
+    pub presets: BTreeMap<String, Preset>,
     pub training: Training,
     pub next: NextIds,
     /// Sources that are not done: pending, waiting, running or disabled.
@@ -80,6 +81,14 @@ pub struct NextIds {
     pub decision: u64,
     pub model: u64,
     pub policy_set: u64,
+}
+
+/// Values of settings that are kept under a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preset {
+    pub values: SettingsPreset,
+    pub actor: String,
+    pub saved_at: Millis,
 }
 
 /// What is remembered of a host.

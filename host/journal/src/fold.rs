@@ -24,6 +24,8 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
         | Event::TrainingStarted { .. }
         | Event::TrainingStopped { .. }
         | Event::SettingsChanged { .. }
+        | Event::PresetSaved { .. }
+        | Event::PresetDeleted { .. }
         | Event::WindowPassed { .. }
         | Event::CandidateServed { .. }
         | Event::MorePairsWanted { .. } => 1,

@@ -28,6 +28,7 @@ mod checkpoint;
 mod fold;
 mod json;
 mod open;
+mod past;
 mod reader;
 mod rows;
 mod schema;
@@ -39,6 +40,7 @@ mod words;
 pub use append::{AppendError, PolicyCode};
 pub use checkpoint::{CheckpointOptions, Checkpoints};
 pub use open::{Journal, OpenError, OpenOptions};
+pub use past::{Gained, SINCE_MAX};
 pub use reader::{Counts, DecisionFilter, LIMIT_MAX, ModelFilter, ReadError, Reader, RunFilter, SourceFilter, VersionUse};
 pub use rows::{
     ActivationEnd, ActivationRow, CandidateRow, CodeRow, DecisionRecord, DecisionRow, Entry, ModelRow, PinRow, PolicyCanaryRow,

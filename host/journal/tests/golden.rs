@@ -16,9 +16,9 @@ use pointsman_model::policy::{
 };
 use pointsman_model::promotion::{CandidateEnd, ServedSample};
 use pointsman_model::run::{Completion, Pair, Run, RunClass, RunEnd, RunReport, Work};
-use pointsman_model::settings::Settings;
+use pointsman_model::settings::{Settings, SettingsCause, SettingsPreset};
 use pointsman_model::source::Lane;
-use pointsman_model::{Actor, DecisionId, Digest, ModelTag, RunId, SourceId};
+use pointsman_model::{Actor, DecisionId, Digest, ModelTag, RunId, Seq, SourceId};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,21 @@ fn examples() -> Vec<Event> {
         },
         Event::SettingsChanged {
             settings: Settings::default(),
+            actor: actor(),
+            reason: reason(),
+            cause: SettingsCause::Undone { change: Seq(7) },
+        },
+        Event::PresetSaved {
+            name: "night".into(),
+            preset: SettingsPreset {
+                settings: Settings::default(),
+                fields: vec!["training_max_active".into()],
+                note: reason(),
+            },
+            actor: actor(),
+        },
+        Event::PresetDeleted {
+            name: "night".into(),
             actor: actor(),
         },
         planned(1, 7, 2, Some(5)).event,
@@ -436,10 +451,12 @@ fn variant(event: &Event) -> usize {
         Event::PolicyCanaryEnded { .. } => 32,
         Event::InputQuarantined { .. } => 33,
         Event::InputReleased { .. } => 34,
+        Event::PresetSaved { .. } => 35,
+        Event::PresetDeleted { .. } => 36,
     }
 }
 
-const VARIANTS: usize = 35;
+const VARIANTS: usize = 37;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")

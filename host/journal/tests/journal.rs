@@ -7,6 +7,7 @@ mod journal {
     mod changed;
     mod decisions;
     mod opening;
+    mod past;
     mod story;
     mod views;
 }

@@ -4,7 +4,7 @@ use crate::ids::{Actor, Digest, ModelTag, RunId, SourceId};
 use crate::policy::{PolicyDescription, PolicyKind, SwapReport};
 use crate::promotion::ServedSample;
 use crate::run::{AttemptToken, RunReport};
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsCause, SettingsPreset};
 use crate::source::NewSource;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,24 @@ pub enum Command {
     },
     ChangeSettings {
         settings: Settings,
+        actor: Actor,
+    },
+    /// The same, unless they have been changed since they were `expected`.
+    ReviseSettings {
+        expected: Settings,
+        settings: Settings,
+        cause: SettingsCause,
+        actor: Actor,
+        reason: String,
+    },
+    /// Keep values of settings under a name.
+    SavePreset {
+        name: String,
+        preset: SettingsPreset,
+        actor: Actor,
+    },
+    DeletePreset {
+        name: String,
         actor: Actor,
     },
     /// Make checked versions the active ones of their kinds: all of them at one place of the journal, or none.

@@ -5,7 +5,7 @@ use crate::ids::{Actor, DecisionId, Digest, Millis, ModelTag, RunId, Seq, Source
 use crate::policy::{Fault, PolicyDescription, PolicyKind, PolicyRef, SwapReport};
 use crate::promotion::{CandidateEnd, ServedSample};
 use crate::run::{AttemptToken, Run, RunReport};
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsCause, SettingsPreset};
 use crate::source::{Lane, NewSource};
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +63,20 @@ pub enum Event {
     },
     SettingsChanged {
         settings: Settings,
+        actor: Actor,
+        #[serde(default)]
+        reason: String,
+        #[serde(default)]
+        cause: SettingsCause,
+    },
+    /// Values of settings under a name, to be applied at will; one of the same name before it is replaced.
+    PresetSaved {
+        name: String,
+        preset: SettingsPreset,
+        actor: Actor,
+    },
+    PresetDeleted {
+        name: String,
         actor: Actor,
     },
     /// A policy was asked. Comes before the events that follow from its verdict.
@@ -306,6 +320,8 @@ impl Event {
             Event::TrainingStarted { .. } => "training_started",
             Event::TrainingStopped { .. } => "training_stopped",
             Event::SettingsChanged { .. } => "settings_changed",
+            Event::PresetSaved { .. } => "preset_saved",
+            Event::PresetDeleted { .. } => "preset_deleted",
             Event::Decided(_) => "decided",
             Event::RunPlanned { .. } => "run_planned",
             Event::RunStarted { .. } => "run_started",

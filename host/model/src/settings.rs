@@ -1,5 +1,6 @@
 //! Live settings: changed by a command at a journal position, no restart.
 
+use crate::ids::Seq;
 use serde::{Deserialize, Serialize};
 
 /// Which lanes feed selection.
@@ -90,6 +91,45 @@ impl Default for Settings {
     }
 }
 
+/// What led to a change of settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettingsCause {
+    /// Somebody wanted these values.
+    #[default]
+    Edited,
+    /// Somebody took back what the entry at this position had changed.
+    Undone { change: Seq },
+    /// Somebody applied a preset.
+    Preset { name: String },
+    /// The host was started with these values.
+    Configured,
+}
+
+/// Values of some settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SettingsPreset {
+    /// Holds the values; those of other fields mean nothing.
+    pub settings: Settings,
+    /// The fields that it sets.
+    pub fields: Vec<String>,
+    /// What it is for.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// Most presets that are kept.
+pub const PRESETS_MAX: usize = 100;
+
+/// Between which values a field may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SettingBound {
+    pub field: &'static str,
+    pub value: f64,
+    pub minimum: f64,
+    pub maximum: f64,
+}
+
 /// One thing that is wrong with proposed settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SettingProblem {
@@ -98,16 +138,26 @@ pub struct SettingProblem {
 }
 
 impl Settings {
-    /// Bounds of every field, in one place; the answer names each field at fault.
+    /// Names each field at fault.
     pub fn problems(&self) -> Vec<SettingProblem> {
-        let mut problems = Vec::new();
-        let mut whole = |field: &str, value: u32, low: u32, high: u32| {
-            if !(low..=high).contains(&value) {
-                problems.push(SettingProblem {
-                    field: field.into(),
-                    problem: format!("{value} is not between {low} and {high}"),
-                });
-            }
+        let is_wrong = |bound: &SettingBound| !(bound.value >= bound.minimum && bound.value <= bound.maximum);
+        let problem = |bound: SettingBound| SettingProblem {
+            field: bound.field.into(),
+            problem: format!("{} is not between {} and {}", bound.value, bound.minimum, bound.maximum),
+        };
+        self.bounds().into_iter().filter(is_wrong).map(problem).collect()
+    }
+
+    /// Bounds of every number, in one place. Some depend on others.
+    pub fn bounds(&self) -> Vec<SettingBound> {
+        let mut bounds = Vec::new();
+        let mut whole = |field: &'static str, value: u32, low: u32, high: u32| {
+            bounds.push(SettingBound {
+                field,
+                value: f64::from(value),
+                minimum: f64::from(low),
+                maximum: f64::from(high),
+            });
         };
         whole("training_max_active", self.training_max_active, 1, 64);
         whole("global_max", self.global_max, 1, 256);
@@ -126,13 +176,13 @@ impl Settings {
         whole("watch_pairs_max", self.watch_pairs_max, self.canary_pairs_first.max(2), 512);
         whole("guard_runs_per_host_max", self.guard_runs_per_host_max, 0, 64);
         whole("keep_models", self.keep_models, 2, 10_000);
-        let mut real = |field: &str, value: f64, low: f64, high: f64| {
-            if !(value >= low && value <= high) {
-                problems.push(SettingProblem {
-                    field: field.into(),
-                    problem: format!("{value} is not between {low} and {high}"),
-                });
-            }
+        let mut real = |field: &'static str, value: f64, minimum: f64, maximum: f64| {
+            bounds.push(SettingBound {
+                field,
+                value,
+                minimum,
+                maximum,
+            });
         };
         real(
             "default_learning_rate",
@@ -147,7 +197,7 @@ impl Settings {
         if let Some(most) = self.guard_host_loss_max {
             real("guard_host_loss_max", most, 0.0, 100.0);
         }
-        problems
+        bounds
     }
 }
 

@@ -5,6 +5,7 @@ pub mod exit;
 mod junit;
 mod policy;
 mod progress;
+mod settings;
 mod show;
 mod sign;
 mod simulate;
@@ -79,11 +80,22 @@ enum Command {
     /// Let the automatic loop pick, or stop it.
     #[command(subcommand)]
     Train(Train),
-    /// Live settings.
-    Settings {
-        /// Changes, such as promotion_window=5. Without any, the settings are shown.
-        #[arg(value_name = "NAME=VALUE")]
-        changes: Vec<String>,
+    /// Live settings: shown, changed, undone, kept as presets.
+    Settings(settings::Settings),
+    /// What a field of the API or a setting means. Needs no host.
+    Explain {
+        /// A field (live_applies, Totals.live_applies), a setting, or a type; all of them where none is named.
+        name: Option<String>,
+    },
+    /// Whether the host works, part by part. Exit code 3 where a part is down.
+    Health,
+    /// Whether settings took effect and training goes on.
+    Snapshot,
+    /// What has become better since a position of the journal.
+    Evidence {
+        /// Such as the seq of a view that was read before; 0 for everything.
+        #[arg(long, default_value_t = 0)]
+        since: u64,
     },
     /// Ask the live model to go on with a text.
     Complete {
@@ -144,6 +156,12 @@ pub struct UpOptions {
     /// Many times cheaper for small decisions, but such a policy can remember what it should not.
     #[arg(long, env = "POINTSMAN_WARM", value_name = "KINDS", value_delimiter = ',', value_parser = policy::parse_kind)]
     pub warm: Vec<PolicyKind>,
+    /// Most runs of all classes at a time. Kept until another start names another number.
+    #[arg(long, env = "POINTSMAN_GLOBAL_MAX", value_name = "RUNS")]
+    pub global_max: Option<u32>,
+    /// Slots of these that are kept for evaluations and canaries.
+    #[arg(long, env = "POINTSMAN_RESERVED_SLOTS", value_name = "SLOTS")]
+    pub reserved_slots: Option<u32>,
     /// A small set of sources and quick settings: the whole loop in about two minutes.
     #[arg(long)]
     pub demo: bool,
@@ -565,7 +583,11 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
             &reason,
             "training is off; runs under way end by themselves",
         )),
-        Command::Settings { changes } => done(show::settings(&client, json, &changes)),
+        Command::Settings(order) => done(settings::run(&client, json, order)),
+        Command::Explain { name } => done(settings::explain(json, name.as_deref())),
+        Command::Health => done(settings::health(&client, json)),
+        Command::Snapshot => done(settings::snapshot(&client, json)),
+        Command::Evidence { since } => done(settings::evidence(&client, json, since)),
         Command::Complete {
             prompt,
             max_tokens,

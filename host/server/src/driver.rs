@@ -182,6 +182,7 @@ impl Loop {
         // Runs that the journal knows are under way: the runner looks for them now.
         self.tell_wants();
         loop {
+            self.health.beat(now_ms());
             let stop = match self.wait() {
                 Woken::Message(message) => self.step(Some(message))?,
                 Woken::Time => self.step(None)?,

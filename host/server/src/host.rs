@@ -5,6 +5,7 @@ use crate::driver::{Driver, Setup};
 use crate::health::Health;
 use crate::http::{self, Guard};
 use crate::hub::Hub;
+use crate::idempotency::Idempotency;
 use crate::inbox::{Inbox, Rejected};
 use crate::policy_install::{Installer, NotLoaded, compiler};
 use crate::policy_watch::PolicyWatch;
@@ -19,10 +20,12 @@ use crate::wire::{Alert, Point};
 use crate::{recovery, shipped};
 use anyhow::Context as _;
 use pointsman_journal::{Journal, OpenOptions};
+use pointsman_model::Actor;
 use pointsman_model::command::Command;
 use pointsman_model::event::Event;
 use pointsman_model::policy::{PolicyKind, PolicyLimits};
 use pointsman_model::protocol::{Phase, TrainerEvent};
+use pointsman_model::settings::SettingsCause;
 use pointsman_model::wants::Wants;
 use pointsman_policy::{Engines, Library};
 use pointsman_runner::{ModelService, Output, OutputKind, Report, RunEvent, Runner, RunnerConfig};
@@ -63,6 +66,9 @@ pub struct HostOptions {
     pub probes: bool,
     /// What a policy may use at most per decision.
     pub ceilings: PolicyLimits,
+    /// Most runs of all classes, and slots of these that training never takes: settings that are not changed while the host runs.
+    pub global_max: Option<u32>,
+    pub reserved_slots: Option<u32>,
     /// At the end, replay the whole journal and compare it with the state.
     pub check_replay: bool,
     pub journal: OpenOptions,
@@ -82,6 +88,8 @@ impl HostOptions {
             pass_env: Vec::new(),
             probes: true,
             ceilings: PolicyLimits::default(),
+            global_max: None,
+            reserved_slots: None,
             check_replay: false,
             journal: OpenOptions::default(),
         }
@@ -96,6 +104,7 @@ pub struct Parts {
     pub policies: Arc<Installer>,
     pub standard: Arc<StandardRequests>,
     pub health: Arc<Health>,
+    pub idempotency: Idempotency,
     pub data: PathBuf,
     pub completions: Arc<Semaphore>,
     /// Turns true when the host shuts down.
@@ -227,6 +236,8 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         pass_env,
         probes,
         ceilings,
+        global_max,
+        reserved_slots,
         check_replay,
         journal,
     } = options;
@@ -300,6 +311,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
             Vec::new(),
         )
         .context("start the host")?;
+    configure(&inbox, global_max, reserved_slots)?;
     for (number, alert) in shipped::activate_where_none(&installer)
         .context("activate the shipped policies")?
         .into_iter()
@@ -347,6 +359,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         Some(directory) => Some(PolicyWatch::start(directory, installer.clone(), hub.clone())?),
         None => None,
     };
+    let idempotency = Idempotency::open(&data, now_ms()).context("read the keys of earlier requests")?;
     let completions = Arc::new(Semaphore::new(COMPLETIONS_MAX));
     let parts = Arc::new(Parts {
         inbox,
@@ -355,6 +368,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         policies: installer,
         standard,
         health,
+        idempotency,
         data,
         completions,
         stopping,
@@ -367,6 +381,28 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         standard: threads,
         watch,
     })
+}
+
+/// The settings that are given at the start. Left out, they stay what they were.
+fn configure(inbox: &Inbox, global_max: Option<u32>, reserved_slots: Option<u32>) -> anyhow::Result<()> {
+    let live = inbox.look_blocking(|state| state.settings.clone()).context("read the settings")?;
+    let mut wanted = live.clone();
+    wanted.global_max = global_max.unwrap_or(live.global_max);
+    wanted.reserved_slots = reserved_slots.unwrap_or(live.reserved_slots);
+    if wanted == live {
+        return Ok(());
+    }
+    let command = Command::ReviseSettings {
+        expected: live,
+        settings: wanted,
+        cause: SettingsCause::Configured,
+        actor: Actor::new("config"),
+        reason: "given at the start of the host".to_string(),
+    };
+    inbox
+        .send_blocking(command, Vec::new())
+        .context("--global-max and --reserved-slots do not fit the other settings")?;
+    Ok(())
 }
 
 /// What runs put out, as viewers see it.

@@ -4,19 +4,27 @@ mod assets;
 mod body;
 mod completions;
 mod decisions;
+mod document;
 mod explain;
+mod fresh;
 mod guard;
 mod jobs;
 mod live;
+mod metrics;
 mod models;
+mod once;
+mod overview;
 mod policies;
 mod replays;
+mod routes;
 mod settings;
+mod shapes;
 mod sources;
 mod swaps;
 mod training;
 mod versions;
 
+pub(crate) use document::{fields as help_fields, find as find_help};
 pub use guard::Guard;
 pub(crate) use jobs::point;
 pub use policies::{PolicyUpload, accepted, refused, settings_of, settings_rows};
@@ -27,16 +35,22 @@ pub use swaps::{ActivateBody, CanaryBody};
 use crate::host::Parts;
 use crate::inbox::{Inbox, Rejected};
 use crate::problem::ApiError;
-use axum::extract::{DefaultBodyLimit, State};
+use crate::wire::{self, Done};
+use axum::extract::{DefaultBodyLimit, MatchedPath, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::any;
 use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use once::Once;
 use pointsman_model::Actor;
 use pointsman_model::policy::PolicyKind;
+use routes::{Routes, about};
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use utoipa::ToSchema;
 
 /// Largest body of a request: a policy component in base64 is the largest thing that is sent.
 pub const BODY_BYTES_MAX: usize = 48 << 20;
@@ -48,78 +62,537 @@ pub type App = Arc<Parts>;
 
 /// Everything that answers requests.
 pub fn router(app: App, guard: Guard) -> Router {
-    let api = Router::new()
-        .route("/state", get(state))
-        .route("/jobs", get(jobs::list))
-        .route("/jobs/{id}", get(jobs::show))
-        .route("/jobs/{id}/log", get(jobs::log))
-        .route("/jobs/{id}/cancel", post(jobs::cancel))
-        .route("/sources", get(sources::list).post(sources::submit))
-        .route("/sources/{id}/enable", post(sources::enable))
-        .route("/sources/{id}/disable", post(sources::disable))
-        .route("/decisions", get(decisions::list))
-        .route("/decisions/window", get(replays::window))
-        .route("/decisions/verify", post(replays::verify_many))
-        .route("/decisions/{id}", get(decisions::show))
-        .route("/decisions/{id}/verify", post(replays::verify_one))
-        .route("/decisions/{id}/case", get(explain::case))
-        .route("/decisions/{id}/flips", get(explain::flips))
-        .route("/policies/definitions/{kind}", get(explain::definitions))
-        .route("/policies", get(policies::list))
-        .route("/policies/check", post(policies::check))
-        .route("/policies/activate", post(swaps::activate))
-        .route("/policies/dry-run", post(replays::dry_run))
-        .route("/policies/value", post(replays::value))
-        .route("/policies/shadow", post(swaps::start_shadow))
-        .route("/policies/canary", post(swaps::start_canary))
-        .route("/policies/swaps", get(swaps::list))
-        .route("/policies/swaps/{id}", get(swaps::show))
-        .route("/policies/swaps/{id}/cancel", post(swaps::cancel))
-        .route("/policies/versions", get(versions::list))
-        .route("/policies/versions/{version}", get(versions::show))
-        .route("/policies/versions/{version}/code", get(versions::code))
-        .route("/policies/diff", get(versions::diff))
-        .route("/policies/decided-by", get(versions::decided_by))
-        .route("/policies/{kind}/rollback", post(swaps::roll_back))
-        .route("/policies/{kind}/confirm", post(swaps::confirm))
-        .route("/policies/{kind}/pin", post(swaps::pin))
-        .route("/policies/{kind}/unpin", post(swaps::unpin))
-        .route("/policies/{kind}/shadow/stop", post(swaps::stop_shadow))
-        .route("/policies/{kind}/canary/promote", post(swaps::promote_canary))
-        .route("/policies/{kind}/canary/stop", post(swaps::stop_canary))
-        .route("/policies/{kind}/quarantine/{key}/release", post(swaps::release))
-        .route("/models", get(models::list))
-        .route("/models/rollback", post(models::roll_back))
-        .route("/models/{tag}/approve", post(models::approve))
-        .route("/models/{tag}/reject", post(models::reject))
-        .route("/settings", get(settings::show).put(settings::change))
-        .route("/training/start", post(training::start))
-        .route("/training/stop", post(training::stop))
-        .fallback(no_such_path)
-        .method_not_allowed_fallback(no_such_method);
-    Router::new()
-        .nest("/api/v1", api)
-        .route("/api/training/start", post(training::start))
-        .route("/api/training/stop", post(training::stop))
-        .route("/v1/completions", post(completions::complete))
-        .route("/v1/models", get(completions::models))
+    let routes = routes();
+    let once = Once {
+        app: app.clone(),
+        changes: Arc::new(routes.changes().clone()),
+    };
+    let (router, _) = routes.into_parts();
+    router
         .route("/api/{*rest}", any(no_such_path))
         .route("/v1/{*rest}", any(no_such_path))
         .route("/api", any(no_such_path))
-        .route("/ws", get(live::connect))
-        .route("/livez", get(|| async { Json(json!({ "status": "ok" })) }))
-        .route("/readyz", get(ready))
         .fallback(assets::serve)
         .method_not_allowed_fallback(no_such_method)
+        .route_layer(middleware::from_fn_with_state(once, once::carry_out))
+        .route_layer(middleware::from_fn(fresh::tag))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::new(guard), guard::check))
         .with_state(app)
 }
 
+/// Every route with its description, in the order of the document's reader.
+fn routes() -> Routes {
+    let routes = Routes::new();
+    let routes = of_runs(routes);
+    let routes = of_policies(routes);
+    let routes = of_operation(routes);
+    of_the_host(routes)
+}
+
+fn of_runs(routes: Routes) -> Routes {
+    routes
+        .get(
+            "/api/v1/state",
+            state,
+            about("The read model of the first screen")
+                .detail("With the epoch (header x-pointsman-epoch) and the position to resume the live stream from.")
+                .answers::<wire::Dashboard>(),
+        )
+        .get(
+            "/api/v1/jobs",
+            jobs::list,
+            about("Runs, newest first").query::<jobs::Filter>().answers::<wire::JobList>(),
+        )
+        .get(
+            "/api/v1/jobs/{id}",
+            jobs::show,
+            about("One run: its curve, and the end of its output").answers::<wire::JobDetail>(),
+        )
+        .get(
+            "/api/v1/jobs/{id}/log",
+            jobs::log,
+            about("A run's output, byte for byte").answers_with("text/plain", "The output."),
+        )
+        .post(
+            "/api/v1/jobs/{id}/cancel",
+            jobs::cancel,
+            about("End a run").changes().optional_body::<ReasonBody>().answers::<Done>(),
+        )
+        .get(
+            "/api/v1/sources",
+            sources::list,
+            about("What waits to be trained on, newest first")
+                .query::<sources::Filter>()
+                .answers::<wire::SourceList>(),
+        )
+        .post(
+            "/api/v1/sources",
+            sources::submit,
+            about("Put a source into the queue")
+                .changes()
+                .body::<SourceBody>()
+                .answers_at::<Done>(201, "It is queued; source is its number."),
+        )
+        .post(
+            "/api/v1/sources/{id}/enable",
+            sources::enable,
+            about("Bring a disabled source back").changes().answers::<Done>(),
+        )
+        .post(
+            "/api/v1/sources/{id}/disable",
+            sources::disable,
+            about("Take a source out, until it is enabled")
+                .changes()
+                .optional_body::<ReasonBody>()
+                .answers::<Done>(),
+        )
+        .get(
+            "/api/v1/decisions",
+            decisions::list,
+            about("Decisions, newest first")
+                .query::<decisions::Filter>()
+                .answers::<wire::DecisionList>(),
+        )
+        .get(
+            "/api/v1/decisions/window",
+            replays::window,
+            about("Recorded decisions of a kind, to take along")
+                .query::<replays::WindowQuery>()
+                .answers_with("application/x-ndjson", "A window file, for dry runs elsewhere."),
+        )
+        .post(
+            "/api/v1/decisions/verify",
+            replays::verify_many,
+            about("Make recorded decisions again, each by the version that made it")
+                .body::<VerifyBody>()
+                .answers_in_lines::<wire::ReplayLine>("Progress, then the report."),
+        )
+        .get(
+            "/api/v1/decisions/{id}",
+            decisions::show,
+            about("One decision with everything that it was made from").answers::<wire::DecisionDetail>(),
+        )
+        .post(
+            "/api/v1/decisions/{id}/verify",
+            replays::verify_one,
+            about("Make one recorded decision again").answers::<wire::VerificationRow>(),
+        )
+        .get(
+            "/api/v1/decisions/{id}/case",
+            explain::case,
+            about("A recorded decision as a test case").answers_with("application/json", "A case as it stands in cases/*.json."),
+        )
+        .get(
+            "/api/v1/decisions/{id}/flips",
+            explain::flips,
+            about("What would have made it another decision").answers::<wire::FlipReport>(),
+        )
+}
+
+fn of_policies(routes: Routes) -> Routes {
+    routes
+        .get(
+            "/api/v1/policies",
+            policies::list,
+            about("What decides, by kind, with the history of each").answers::<wire::PolicyList>(),
+        )
+        .get(
+            "/api/v1/policies/definitions/{kind}",
+            explain::definitions,
+            about("What a script of a kind may name").answers::<wire::Definitions>(),
+        )
+        .post(
+            "/api/v1/policies/check",
+            policies::check,
+            about("Check a policy; nothing is changed")
+                .body::<PolicyUpload>()
+                .answers::<wire::PolicyCheck>(),
+        )
+        .post(
+            "/api/v1/policies/activate",
+            swaps::activate,
+            about("Make policies the active ones of their kinds")
+                .detail("Each goes through the stages of a swap; several are one set. With background the answer comes at once.")
+                .changes()
+                .body::<ActivateBody>()
+                .answers::<Done>()
+                .answers_at::<Done>(202, "The swap goes on in the background."),
+        )
+        .post(
+            "/api/v1/policies/dry-run",
+            replays::dry_run,
+            about("What a policy would have decided on recorded decisions")
+                .body::<DryRunBody>()
+                .answers_in_lines::<wire::ReplayLine>("Progress, then the report."),
+        )
+        .post(
+            "/api/v1/policies/value",
+            replays::value,
+            about("What a policy of source selection would have been worth")
+                .body::<ValueBody>()
+                .answers_in_lines::<wire::ReplayLine>("Progress, then the report."),
+        )
+        .post(
+            "/api/v1/policies/shadow",
+            swaps::start_shadow,
+            about("Let a policy see what is decided, and decide nothing")
+                .changes()
+                .body::<PolicyUpload>()
+                .answers::<wire::ShadowCard>(),
+        )
+        .post(
+            "/api/v1/policies/canary",
+            swaps::start_canary,
+            about("Let a policy decide a share of its kind's questions")
+                .changes()
+                .body::<CanaryBody>()
+                .answers::<Done>()
+                .answers_at::<Done>(202, "The swap goes on in the background."),
+        )
+        .get(
+            "/api/v1/policies/swaps",
+            swaps::list,
+            about("Swaps of this host process with their stages, newest first")
+                .query::<swaps::Filter>()
+                .answers::<wire::SwapList>(),
+        )
+        .get(
+            "/api/v1/policies/swaps/{id}",
+            swaps::show,
+            about("One swap").answers::<wire::Swap>(),
+        )
+        .post(
+            "/api/v1/policies/swaps/{id}/cancel",
+            swaps::cancel,
+            about("End a swap before it activates").changes().answers::<Done>(),
+        )
+        .get(
+            "/api/v1/policies/versions",
+            versions::list,
+            about("Versions that have been active, newest first")
+                .query::<versions::ListFilter>()
+                .answers::<wire::VersionList>(),
+        )
+        .get(
+            "/api/v1/policies/versions/{version}",
+            versions::show,
+            about("One version whole").answers::<wire::VersionDetail>(),
+        )
+        .get(
+            "/api/v1/policies/versions/{version}/code",
+            versions::code,
+            about("A version's code, byte for byte").answers_with("application/octet-stream", "The code."),
+        )
+        .get(
+            "/api/v1/policies/diff",
+            versions::diff,
+            about("What differs between two versions")
+                .query::<versions::Pair>()
+                .answers::<wire::VersionDiff>(),
+        )
+        .get(
+            "/api/v1/policies/decided-by",
+            versions::decided_by,
+            about("Which policy decided what, when")
+                .query::<versions::By>()
+                .answers::<wire::DecidedBy>(),
+        )
+        .post(
+            "/api/v1/policies/{kind}/rollback",
+            swaps::roll_back,
+            about("Back to the version before, with the state it had")
+                .changes()
+                .optional_body::<swaps::RollBackBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/policies/{kind}/confirm",
+            swaps::confirm,
+            about("Keep what was activated on trial").changes().answers::<Done>(),
+        )
+        .post(
+            "/api/v1/policies/{kind}/pin",
+            swaps::pin,
+            about("Hold a kind at its active version")
+                .changes()
+                .optional_body::<ReasonBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/policies/{kind}/unpin",
+            swaps::unpin,
+            about("Let a kind be changed again")
+                .changes()
+                .optional_body::<ReasonBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/policies/{kind}/shadow/stop",
+            swaps::stop_shadow,
+            about("End a shadow")
+                .changes()
+                .optional_body::<swaps::StopShadow>()
+                .answers::<wire::ShadowCard>(),
+        )
+        .post(
+            "/api/v1/policies/{kind}/canary/promote",
+            swaps::promote_canary,
+            about("Make the canary the active version, with the state it has")
+                .changes()
+                .optional_body::<ReasonBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/policies/{kind}/canary/stop",
+            swaps::stop_canary,
+            about("End a canary").changes().optional_body::<ReasonBody>().answers::<Done>(),
+        )
+        .post(
+            "/api/v1/policies/{kind}/quarantine/{key}/release",
+            swaps::release,
+            about("Ask policies again about an input that was set aside")
+                .changes()
+                .answers::<Done>(),
+        )
+}
+
+fn of_operation(routes: Routes) -> Routes {
+    let start = || {
+        about("Let the automatic loop pick sources")
+            .detail("Durable, with who and why; starting what is started changes nothing.")
+            .changes()
+            .optional_body::<ReasonBody>()
+            .answers::<Done>()
+    };
+    let stop = || {
+        about("No new picks; runs under way end by themselves")
+            .detail("Durable, with who and why: only a start by somebody brings it back. Stopping what is stopped changes nothing.")
+            .changes()
+            .optional_body::<ReasonBody>()
+            .answers::<Done>()
+    };
+    routes
+        .get(
+            "/api/v1/models",
+            models::list,
+            about("What was trained, and which model was live when")
+                .query::<models::Filter>()
+                .answers::<wire::ModelList>(),
+        )
+        .post(
+            "/api/v1/models/rollback",
+            models::roll_back,
+            about("Back to the model live before")
+                .changes()
+                .optional_body::<ReasonBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/models/{tag}/approve",
+            models::approve,
+            about("Let a held candidate go on")
+                .changes()
+                .optional_body::<ReasonBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/models/{tag}/reject",
+            models::reject,
+            about("Turn a held candidate down")
+                .changes()
+                .optional_body::<ReasonBody>()
+                .answers::<Done>(),
+        )
+        .get(
+            "/api/v1/settings",
+            settings::show,
+            about("Live settings").answers::<settings::SettingsShape>(),
+        )
+        .patch(
+            "/api/v1/settings",
+            settings::patch,
+            about("Change live settings, all at once or not at all")
+                .detail("A merge patch (RFC 7396): what is not named stays. Every wrong field is named, and then nothing is changed.")
+                .changes()
+                .if_match(true)
+                .query::<settings::ChangeQuery>()
+                .body::<settings::SettingsShape>()
+                .answers::<wire::SettingsAnswer>(),
+        )
+        .put(
+            "/api/v1/settings",
+            settings::replace,
+            about("Replace the live settings whole")
+                .changes()
+                .if_match(true)
+                .query::<settings::ChangeQuery>()
+                .body::<settings::SettingsShape>()
+                .answers::<settings::SettingsShape>(),
+        )
+        .get(
+            "/api/v1/settings/form",
+            settings::form,
+            about("Live settings with their words, bounds and derived ceilings").answers::<wire::SettingsForm>(),
+        )
+        .get(
+            "/api/v1/settings/history",
+            settings::history,
+            about("Changes of settings, newest first")
+                .query::<settings::Filter>()
+                .answers::<wire::SettingsHistory>(),
+        )
+        .post(
+            "/api/v1/settings/history/{seq}/undo",
+            settings::undo,
+            about("Take a change of settings back, as a change of its own")
+                .changes()
+                .if_match(false)
+                .query::<settings::UndoQuery>()
+                .optional_body::<ReasonBody>()
+                .answers::<wire::SettingsAnswer>(),
+        )
+        .get(
+            "/api/v1/settings/presets",
+            settings::presets,
+            about("Named values of settings, at most 100").answers::<wire::PresetList>(),
+        )
+        .get(
+            "/api/v1/settings/presets/{name}",
+            settings::show_preset,
+            about("One preset").answers::<wire::PresetRow>(),
+        )
+        .put(
+            "/api/v1/settings/presets/{name}",
+            settings::save_preset,
+            about("Keep values of settings under a name; one of that name is replaced")
+                .changes()
+                .optional_body::<wire::PresetBody>()
+                .answers::<wire::PresetRow>(),
+        )
+        .delete(
+            "/api/v1/settings/presets/{name}",
+            settings::delete_preset,
+            about("Delete a preset").changes().answers_nothing("It is gone."),
+        )
+        .post(
+            "/api/v1/settings/presets/{name}/apply",
+            settings::apply_preset,
+            about("Make a preset's values the live ones")
+                .changes()
+                .if_match(false)
+                .query::<settings::ChangeQuery>()
+                .answers::<wire::SettingsAnswer>(),
+        )
+        .post("/api/v1/training/start", training::start, start())
+        .post("/api/v1/training/stop", training::stop, stop())
+        .post("/api/training/start", training::start, start())
+        .post("/api/training/stop", training::stop, stop())
+}
+
+fn of_the_host(routes: Routes) -> Routes {
+    routes
+        .post(
+            "/v1/completions",
+            completions::complete,
+            about("Ask the model in service to go on with a text")
+                .detail("In the shape that OpenAI's clients expect. The answer names the model that gave it.")
+                .body::<shapes::CompletionRequest>()
+                .answers_with("application/json", "A completion; with stream, server-sent events."),
+        )
+        .get(
+            "/v1/models",
+            completions::models,
+            about("The model in service, as OpenAI's clients ask for it").answers_with("application/json", "A list of one model at most."),
+        )
+        .get(
+            "/ws",
+            live::connect,
+            about("The live stream, over WebSocket")
+                .detail("Frames as in the schema Frame. With since and epoch it goes on where the viewer was, without a gap.")
+                .query::<live::Resume>()
+                .answers_with("text/plain", "101: the connection is a WebSocket from here on."),
+        )
+        .get(
+            "/api/v1/health",
+            overview::health,
+            about("Whether the host works, part by part").answers::<wire::HealthReport>(),
+        )
+        .get(
+            "/api/v1/snapshot",
+            overview::snapshot,
+            about("Whether settings took effect and training goes on").answers::<wire::LiveSnapshot>(),
+        )
+        .get(
+            "/api/v1/pipeline",
+            overview::pipeline,
+            about("Queued, executing, success rate, live applies").answers::<wire::PipelineStrip>(),
+        )
+        .get(
+            "/api/v1/evidence",
+            overview::evidence,
+            about("What has become better since a position of the journal")
+                .query::<overview::Since>()
+                .answers::<wire::Evidence>(),
+        )
+        .get(
+            "/metrics",
+            metrics::show,
+            about("Figures for Prometheus").answers_with("text/plain", "Prometheus' text format, or OpenMetrics where it is accepted."),
+        )
+        .get(
+            "/livez",
+            || async { Json(json!({ "status": "ok" })) },
+            about("Whether the process answers").answers::<shapes::Status>(),
+        )
+        .get(
+            "/readyz",
+            ready,
+            about("Whether the host can take changes").answers::<shapes::Status>(),
+        )
+        .get(
+            "/api/openapi.json",
+            document::show,
+            about("This document").answers_with("application/json", "OpenAPI 3.1."),
+        )
+        .get(
+            "/api/v1/help",
+            document::help,
+            about("What each field of the API means")
+                .detail("The descriptions of the schemas, by Type.field: the page, the command line and the document tell the same.")
+                .query::<document::HelpQuery>()
+                .answers::<wire::HelpList>(),
+        )
+        .get(
+            "/api/docs",
+            document::page,
+            about("This document, for people").answers_with("text/html", "A page that needs no network."),
+        )
+        .get(
+            "/api/docs.js",
+            document::script,
+            about("The page's script").answers_with("text/javascript", "A script."),
+        )
+        .get(
+            "/api/docs.css",
+            document::style,
+            about("The page's style").answers_with("text/css", "A style sheet."),
+        )
+}
+
+/// The OpenAPI document, made once.
+pub fn openapi() -> &'static serde_json::Value {
+    static DOCUMENT: OnceLock<serde_json::Value> = OnceLock::new();
+    DOCUMENT.get_or_init(|| routes().into_parts().1)
+}
+
 /// `GET /api/v1/state`: the read model, with the epoch and position to resume the stream from.
 async fn state(State(app): State<App>) -> Response {
-    let value = app.hub.dashboard();
-    let mut response = Json(&*value).into_response();
+    let mut value = serde_json::Value::clone(&*app.hub.dashboard());
+    let made = value["view"]["generated_at"].as_u64().unwrap_or(0);
+    value["view"]["age_ms"] = json!(crate::clock::now_ms().saturating_sub(made));
+    let tag = format!("\"{}\"", value["view"]["fingerprint"].as_str().unwrap_or_default());
+    let mut response = ([(axum::http::header::ETAG, tag)], Json(value)).into_response();
     if let Ok(epoch) = app.hub.epoch().parse() {
         response.headers_mut().insert("x-pointsman-epoch", epoch);
     }
@@ -140,12 +613,20 @@ async fn no_such_path(uri: Uri) -> ApiError {
     ApiError::not_found("no_such_path", format!("there is nothing at {}", uri.path())).fix("the API's paths start with /api/v1")
 }
 
-async fn no_such_method(method: axum::http::Method, uri: Uri) -> ApiError {
-    ApiError::new(
+async fn no_such_method(method: axum::http::Method, path: Option<MatchedPath>, uri: Uri) -> ApiError {
+    let error = ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "no_such_method",
         format!("{} does not answer {method}", uri.path()),
-    )
+    );
+    let known = path.and_then(|path| openapi()["paths"][path.as_str()].as_object().cloned());
+    match known {
+        Some(methods) => {
+            let methods: Vec<String> = methods.keys().map(|method| method.to_uppercase()).collect();
+            error.fix(format!("it answers {}", methods.join(" and ")))
+        }
+        None => error,
+    }
 }
 
 /// Who asks, for the record: the header `x-pointsman-actor`, else `web` for a browser, else `api`.
@@ -186,9 +667,9 @@ impl Page {
         };
         let before = match cursor {
             None => None,
-            Some(text) => match text.parse() {
-                Ok(before) if before > 0 && before <= i64::MAX as u64 => Some(before),
-                Ok(_) | Err(_) => {
+            Some(text) => match uncovered(text) {
+                Some(before) if before > 0 && before <= i64::MAX as u64 => Some(before),
+                Some(_) | None => {
                     return Err(ApiError::bad_request("bad_cursor", "this cursor was not given out by this list")
                         .field("/cursor", "use next_cursor of the page before, unchanged"));
                 }
@@ -213,7 +694,24 @@ fn id(text: &str, what: &str) -> Result<u64, ApiError> {
 fn next_cursor<T>(rows: &[T], page: Page, id: impl Fn(&T) -> u64) -> Option<String> {
     rows.last()
         .filter(|_| rows.len() as u64 >= u64::from(page.limit))
-        .map(|row| id(row).to_string())
+        .map(|row| covered(id(row)))
+}
+
+/// Bytes of a cursor's checksum: what was not given out as a cursor is not taken for one.
+const CURSOR_CHECK_BYTES: usize = 4;
+
+/// A row's number as a cursor. What it holds is nobody's business: a list may order its rows otherwise one day.
+fn covered(id: u64) -> String {
+    let mut bytes = id.to_be_bytes().to_vec();
+    bytes.extend_from_slice(&blake3::hash(&bytes).as_bytes()[..CURSOR_CHECK_BYTES]);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn uncovered(cursor: &str) -> Option<u64> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (id, check) = bytes.split_at_checked(size_of::<u64>())?;
+    let is_ours = blake3::hash(id).as_bytes()[..CURSOR_CHECK_BYTES] == *check;
+    is_ours.then(|| u64::from_be_bytes(id.try_into().expect("eight bytes")))
 }
 
 /// A query parameter that is one of a few words.
@@ -261,9 +759,10 @@ async fn query<T: Send + 'static>(
 }
 
 /// Optional words with a command: who needs a reason gives one.
-#[derive(serde::Deserialize, Default)]
+#[derive(serde::Deserialize, Default, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 struct ReasonBody {
+    /// Why, for the record; at most 1000 bytes.
     reason: String,
 }
 

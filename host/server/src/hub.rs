@@ -9,8 +9,9 @@
 //! process) is laid over the read model here and sent as an *aside*: a patch whose `from` equals its `seq`, made of
 //! replacements only.
 
+use crate::clock::now_ms;
 use crate::patch;
-use crate::wire::{Alert, Dashboard, Frame, Point, PolicyProblem, ShadowCard, Swap};
+use crate::wire::{Alert, Dashboard, Frame, Point, PolicyProblem, ShadowCard, Swap, ViewStamp};
 use axum::extract::ws::Utf8Bytes;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -101,7 +102,7 @@ impl Hub {
 
     fn start_with(epoch: String, first: Dashboard, publish_every: Duration) -> Hub {
         let first = Arc::new(first);
-        let value = Arc::new(to_value(&first));
+        let value = Arc::new(stamped(to_value(&first), first.seq));
         let (version, _) = watch::channel(0);
         let (samples, _) = broadcast::channel(SAMPLES_MAX);
         let hub = Hub {
@@ -291,11 +292,11 @@ impl Hub {
 
     fn publish(&self, dashboard: &Dashboard, old: &Value, from: u64) {
         let seq = dashboard.seq;
-        let value = to_value(dashboard);
-        let operations = patch::diff(old, &value, from == seq);
-        if operations.is_empty() {
+        let value = stamped(to_value(dashboard), seq);
+        if value["view"]["fingerprint"] == old["view"]["fingerprint"] {
             return;
         }
+        let operations = patch::diff(old, &value, from == seq);
         let text = to_text(&Frame::Patch {
             model: MODEL.to_string(),
             from,
@@ -405,6 +406,23 @@ fn laid_over(given: &Dashboard, asides: &Asides) -> Dashboard {
 
 fn to_value(dashboard: &Dashboard) -> Value {
     serde_json::to_value(dashboard).expect("the read model is plain data")
+}
+
+/// How long the read model may be shown by who is not told of changes.
+const TTL_MS: u64 = 5_000;
+
+/// The read model with the digest of all the rest, and the time.
+fn stamped(mut value: Value, seq: u64) -> Value {
+    let fingerprint = &blake3::hash(value.to_string().as_bytes()).to_hex()[..16];
+    let view = ViewStamp {
+        fingerprint: fingerprint.to_string(),
+        seq,
+        generated_at: now_ms(),
+        age_ms: 0,
+        ttl_ms: TTL_MS,
+    };
+    value["view"] = serde_json::to_value(view).expect("a stamp is plain data");
+    value
 }
 
 fn to_text(frame: &Frame) -> Utf8Bytes {

@@ -6,12 +6,14 @@
 //! | [`inbox`] | how commands reach it |
 //! | [`recovery`] | from the journal to a state |
 //! | [`view`], [`hub`] | the read model of the first screen, and the frames that viewers share |
-//! | [`http`] | the API, the live stream and the page |
+//! | [`http`] | the API and its document, the live stream and the page |
+//! | [`idempotency`] | requests that are carried out once, however often they are sent |
 //! | [`policy_install`], [`policy_watch`], [`shipped`] | the way of a policy into service |
 //! | [`swaps`], [`dry_run`], [`shadow`] | its stages as they go, and what it would have decided, then and now |
 //! | [`off_policy`] | what a version would have been worth, from picks that were left to chance |
 //! | [`verification`] | decisions made again from their records |
 //! | [`versions`], [`signing`] | versions as the journal keeps them, and who signed them |
+//! | [`settings`] | live settings with their words, bounds and differences |
 //! | [`standard`] | standard requests, and what they tell about a candidate |
 //! | [`host`] | all of it started and ended in order |
 //! | [`cli`] | the command line; [`story`] and [`demo`] are what `up` tells and shows |
@@ -29,6 +31,7 @@ pub mod health;
 pub mod host;
 pub mod http;
 pub mod hub;
+pub mod idempotency;
 pub mod inbox;
 pub mod off_policy;
 pub mod patch;
@@ -37,6 +40,7 @@ pub mod policy_watch;
 pub mod problem;
 pub mod readers;
 pub mod recovery;
+pub mod settings;
 pub mod shadow;
 pub mod shipped;
 pub mod signing;

@@ -7,6 +7,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{StatusCode, header::HeaderMap};
 use axum::response::{IntoResponse, Response};
 use pointsman_coordinator::{Refusal, RefusalKind};
+use std::sync::Arc;
 
 /// A request that is answered with a problem.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ impl ApiError {
             code: code.to_string(),
             errors: Vec::new(),
             fix: None,
+            instance: None,
+            trace_id: None,
         }))
     }
 
@@ -58,6 +61,10 @@ impl ApiError {
     }
 }
 
+/// The problem that a response tells.
+#[derive(Clone)]
+pub(crate) struct Told(pub Arc<Problem>);
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -66,8 +73,10 @@ impl IntoResponse for ApiError {
         if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::INSUFFICIENT_STORAGE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        let mut response = (status, Json(*self.0)).into_response();
+        let mut response = (status, Json(&*self.0)).into_response();
         response.headers_mut().extend(headers);
+        // The outermost layer writes it again, with what only that knows.
+        response.extensions_mut().insert(Told(Arc::new(*self.0)));
         response
     }
 }

@@ -5,7 +5,7 @@ use crate::inbox::Inbox;
 use pointsman_model::ModelTag;
 use pointsman_model::command::Command;
 use pointsman_model::promotion::ServedSample;
-use pointsman_runner::{Completion, CompletionRequest, ModelService, ServeError, probe_prompts};
+use pointsman_runner::{Completion, CompletionRequest, ModelService, ServeError, ServingStatus, probe_prompts};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,6 +71,11 @@ impl StandardRequests {
             waiting.samples.push(sample);
         }
         Ok(completion)
+    }
+
+    /// What is in service, and what keeps it from being so.
+    pub fn status(&self) -> ServingStatus {
+        self.service.status()
     }
 
     pub fn start(self: &Arc<Self>, inbox: Inbox, hub: Hub) -> std::io::Result<StandardThreads> {

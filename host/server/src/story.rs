@@ -360,6 +360,8 @@ impl Story {
             Event::TrainingStarted { actor, .. } => say(format!("training is on ({})", actor.0)),
             Event::TrainingStopped { actor, .. } => say(format!("training is off ({}); runs under way end by themselves", actor.0)),
             Event::HostStarted { .. }
+            | Event::PresetSaved { .. }
+            | Event::PresetDeleted { .. }
             | Event::SourceQueued { .. }
             | Event::SourceEnabled { .. }
             | Event::SourceMoved { .. }

@@ -18,6 +18,7 @@ use pointsman_model::event::{Event, Recorded, StageBy};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::promotion::{Candidate, CandidateStage};
 use pointsman_model::run::{RunEnd, RunStatus, Work};
+use pointsman_model::settings::Settings;
 use pointsman_model::source::Lane;
 use pointsman_model::{Digest, ModelTag, RunId};
 use std::collections::{BTreeMap, VecDeque};
@@ -164,6 +165,8 @@ impl View {
             | Event::TrainingStarted { .. }
             | Event::TrainingStopped { .. }
             | Event::SettingsChanged { .. }
+            | Event::PresetSaved { .. }
+            | Event::PresetDeleted { .. }
             | Event::RunCancelRequested { .. }
             | Event::ModelBootstrapped { .. }
             | Event::WindowPassed { .. }
@@ -229,6 +232,8 @@ impl View {
         Dashboard {
             seq: self.seq,
             at: self.at,
+            // Filled in where it is published, by the hub.
+            view: ViewStamp::default(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             training: training(state),
             pipeline: pipeline(state, &window),
@@ -370,7 +375,7 @@ impl View {
     }
 }
 
-fn training(state: &State) -> TrainingState {
+pub(crate) fn training(state: &State) -> TrainingState {
     let running = state.training_runs();
     let (slug, label) = match (state.training.enabled, running) {
         (true, _) => ("running", "Running"),
@@ -389,7 +394,114 @@ fn training(state: &State) -> TrainingState {
     }
 }
 
-fn pipeline(state: &State, window: &Window) -> Vec<Stage> {
+/// Queued, executing, success rate, live applies: the four stages of the pipeline strip.
+pub fn strip(state: &State) -> Vec<PipelineStage> {
+    let stage = |slug: &str, label: &str, count: u64, value: String, detail: String| PipelineStage {
+        slug: slug.to_string(),
+        label: label.to_string(),
+        count,
+        value,
+        detail,
+    };
+    let (queued, running) = (u64::from(state.index.pending(Lane::Queue)), u64::from(state.training_runs()));
+    let (recent, applies) = (recent(state), state.totals.live_applies);
+    vec![
+        stage(
+            "queued",
+            "Queued",
+            queued,
+            queued.to_string(),
+            format!("+{} curriculum", state.index.pending(Lane::Curriculum)),
+        ),
+        stage(
+            "executing",
+            "Executing",
+            running,
+            running.to_string(),
+            format!("of {} cap", state.training_cap()),
+        ),
+        stage(
+            "success_rate",
+            "Success rate",
+            recent.successes,
+            recent.percent.map_or("-".to_string(), |percent| format!("{percent:.0} %")),
+            format!("{}/{} recent", recent.successes, recent.outcomes),
+        ),
+        stage(
+            "live_applies",
+            "Live applies",
+            applies,
+            applies.to_string(),
+            "model promotions".to_string(),
+        ),
+    ]
+}
+
+/// The rolling success rate.
+pub fn recent(state: &State) -> RecentOutcomes {
+    let Totals {
+        recent_successes: successes,
+        recent_outcomes: outcomes,
+        ..
+    } = totals(state);
+    RecentOutcomes {
+        successes,
+        outcomes,
+        window: pointsman_coordinator::RECENT_OUTCOMES_MAX as u64,
+        percent: percent(successes, outcomes),
+    }
+}
+
+/// A share in percent; none of nothing.
+pub fn percent(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
+}
+
+/// How many training runs there may be, and why.
+pub fn ceiling(settings: &Settings) -> Ceiling {
+    let left = settings.global_max.saturating_sub(settings.reserved_slots);
+    let effective = settings.training_max_active.min(left);
+    let words = if settings.training_max_active <= left {
+        format!(
+            "{effective} training runs at most, as set; {} slots less {} reserved would leave room for {left}.",
+            settings.global_max, settings.reserved_slots
+        )
+    } else {
+        format!(
+            "{effective} training runs at most: {} are set, but {} slots less {} reserved leave room for {left}.",
+            settings.training_max_active, settings.global_max, settings.reserved_slots
+        )
+    };
+    Ceiling {
+        global_max: settings.global_max,
+        reserved_slots: settings.reserved_slots,
+        left_for_training: left,
+        training_max_active: settings.training_max_active,
+        effective,
+        words,
+    }
+}
+
+/// Runs under way by what they count against.
+pub fn running_split(state: &State) -> RunningSplit {
+    let (total, training) = (state.runs.len() as u32, state.training_runs());
+    let other = total.saturating_sub(training);
+    let cap = state.training_cap();
+    let words = match other {
+        0 => format!("{training} of {cap} training runs are under way, and nothing else."),
+        _ => format!(
+            "{training} of {cap} training runs are under way, and {other} that do not count against that ceiling: evaluations, canaries and the like."
+        ),
+    };
+    RunningSplit {
+        total,
+        training,
+        other,
+        words,
+    }
+}
+
+pub(crate) fn pipeline(state: &State, window: &Window) -> Vec<Stage> {
     let stage = |slug: &str, label: &str, count: u64, detail: String| Stage {
         slug: slug.to_string(),
         label: label.to_string(),
@@ -424,7 +536,7 @@ fn pipeline(state: &State, window: &Window) -> Vec<Stage> {
     ]
 }
 
-fn window(state: &State) -> Window {
+pub(crate) fn window(state: &State) -> Window {
     let size = u64::from(state.settings.promotion_window);
     let done = state.window_done().min(size);
     let (slug, label) = match (&state.candidate, &state.active) {
@@ -447,7 +559,7 @@ fn window(state: &State) -> Window {
     }
 }
 
-fn totals(state: &State) -> Totals {
+pub(crate) fn totals(state: &State) -> Totals {
     let totals = &state.totals;
     Totals {
         outcomes: totals.outcomes,

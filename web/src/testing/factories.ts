@@ -269,6 +269,7 @@ export function dashboardAt(seq: number, change: Partial<Dashboard> = {}): Dashb
   return {
     seq,
     at: AT + seq,
+    view: { fingerprint: `f${seq}`, seq, generated_at: AT + seq, age_ms: 0, ttl_ms: 5_000 },
     version: '0.1.0',
     training: { slug: 'running', label: 'Running', enabled: true, running: 0, cap: 1, by: 'cli', reason: '', since: AT },
     pipeline: [],

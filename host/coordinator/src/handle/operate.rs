@@ -3,7 +3,7 @@
 use super::{Turn, conflict, invalid, not_found};
 use crate::coordinator::{Refusal, Reply};
 use pointsman_model::event::Event;
-use pointsman_model::settings::{LEARNING_RATE_MAX, LEARNING_RATE_MIN, REPLAY_SHARE_MAX, STEPS_MAX, STEPS_MIN, SettingProblem, Settings};
+use pointsman_model::settings::{LEARNING_RATE_MAX, LEARNING_RATE_MIN, REPLAY_SHARE_MAX, STEPS_MAX, STEPS_MIN, SettingProblem};
 use pointsman_model::source::{NewSource, SourceStage};
 use pointsman_model::{Actor, RunId, SourceId};
 
@@ -97,19 +97,6 @@ impl Turn<'_> {
                 Ok(Reply::Run(run))
             }
         }
-    }
-
-    pub(super) fn change_settings(&mut self, settings: Settings, actor: Actor) -> Result<Reply, Refusal> {
-        let problems = settings.problems();
-        if let Some(first) = problems.first() {
-            let mut refusal = invalid("settings_invalid", format!("{}: {}", first.field, first.problem));
-            refusal.fields = problems;
-            return Err(refusal);
-        }
-        if settings != self.state.settings {
-            self.emit(Event::SettingsChanged { settings, actor });
-        }
-        Ok(Reply::Done)
     }
 }
 

@@ -83,9 +83,25 @@ impl State {
                     since: Some(at),
                 };
             }
-            Event::SettingsChanged { settings, actor: _ } => {
+            Event::SettingsChanged {
+                settings,
+                actor: _,
+                reason: _,
+                cause: _,
+            } => {
                 self.settings = settings.clone();
                 self.selection_idle_since = None;
+            }
+            Event::PresetSaved { name, preset, actor } => {
+                let preset = Preset {
+                    values: preset.clone(),
+                    actor: actor.0.clone(),
+                    saved_at: at,
+                };
+                self.presets.insert(name.clone(), preset);
+            }
+            Event::PresetDeleted { name, actor: _ } => {
+                self.presets.remove(name);
             }
             Event::Decided(decision) => self.apply_decision(at, decision),
             Event::RunPlanned { run, decision: _ } => self.apply_run_planned(at, run),

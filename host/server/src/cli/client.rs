@@ -46,6 +46,25 @@ impl Client {
         self.call("PUT", path, Some(body))
     }
 
+    /// A merge patch of what has this tag.
+    pub(crate) fn patch(&self, path: &str, body: &Value, if_match: &str) -> Result<Value, Exit> {
+        let mut answer = self.send_with("PATCH", path, Some(body), &[("if-match", if_match)])?;
+        let bytes = self.read(&mut answer, path)?;
+        self.json(&bytes, path)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Result<(), Exit> {
+        self.send("DELETE", path, None).map(drop)
+    }
+
+    /// The tag of what is at a path.
+    pub(crate) fn fetch_tag(&self, path: &str) -> Result<String, Exit> {
+        let answer = self.send("GET", path, None)?;
+        let tag = answer.headers().get("etag").and_then(|tag| tag.to_str().ok());
+        tag.map(str::to_string)
+            .ok_or_else(|| Exit::failed(format!("{}{path} has no ETag: is the host of this version?", self.url)))
+    }
+
     /// A body as it is, for logs.
     pub(crate) fn fetch_bytes(&self, path: &str) -> Result<Vec<u8>, Exit> {
         self.bytes("GET", path, None)
@@ -53,7 +72,11 @@ impl Client {
 
     fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Exit> {
         let bytes = self.bytes(method, path, body)?;
-        serde_json::from_slice(&bytes).map_err(|error| Exit::failed(format!("{}{path} did not answer with JSON: {error}", self.url)))
+        self.json(&bytes, path)
+    }
+
+    fn json(&self, bytes: &[u8], path: &str) -> Result<Value, Exit> {
+        serde_json::from_slice(bytes).map_err(|error| Exit::failed(format!("{}{path} did not answer with JSON: {error}", self.url)))
     }
 
     /// An answer that comes line by line. A line that cannot be read ends it.
@@ -87,7 +110,15 @@ impl Client {
 
     /// A success; anything else is an error with the host's own words.
     fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Exit> {
-        let request = ureq::http::Request::builder()
+        self.send_with(method, path, body, &[])
+    }
+
+    fn send_with(&self, method: &str, path: &str, body: Option<&Value>, headers: &[(&str, &str)]) -> Result<Answer, Exit> {
+        let mut request = ureq::http::Request::builder();
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header("x-pointsman-actor", "cli")

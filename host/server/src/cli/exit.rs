@@ -43,6 +43,10 @@ impl Exit {
         Exit::new(Exit::NEGATIVE, message)
     }
 
+    pub fn not_found(message: impl Into<String>) -> Exit {
+        Exit::new(Exit::NOT_FOUND, message)
+    }
+
     pub fn unreachable(message: impl Into<String>) -> Exit {
         Exit::new(Exit::UNREACHABLE, message)
     }
@@ -54,7 +58,7 @@ impl Exit {
     pub fn problem(problem: Problem) -> Exit {
         let code = match problem.status {
             404 => Exit::NOT_FOUND,
-            409 | 412 => Exit::CONFLICT,
+            409 | 412 | 428 => Exit::CONFLICT,
             401 | 403 => Exit::NOT_PERMITTED,
             _ => Exit::FAILED,
         };

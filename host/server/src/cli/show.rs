@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::io::Write;
 
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Exit> {
+pub(super) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Exit> {
     serde_json::from_value(value).map_err(|error| {
         Exit::failed(format!(
             "this host's answer has another shape than expected ({error}): are both of one version?"
@@ -17,7 +17,7 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Exit> {
 }
 
 /// Prints JSON as it came, or in words.
-fn print<T: DeserializeOwned>(json: bool, value: Value, words: impl FnOnce(T)) -> Result<(), Exit> {
+pub(super) fn print<T: DeserializeOwned>(json: bool, value: Value, words: impl FnOnce(T)) -> Result<(), Exit> {
     if json {
         println!("{value}");
         return Ok(());
@@ -249,33 +249,6 @@ pub(crate) fn models(client: &Client, json: bool) -> Result<(), Exit> {
             );
         }
     })
-}
-
-pub(crate) fn settings(client: &Client, json: bool, changes: &[String]) -> Result<(), Exit> {
-    let mut settings = client.fetch("/api/v1/settings")?;
-    if !changes.is_empty() {
-        for change in changes {
-            let (name, value) = change
-                .split_once('=')
-                .ok_or_else(|| Exit::usage(format!("'{change}' is not NAME=VALUE")))?;
-            if settings.get(name).is_none() {
-                return Err(Exit::usage(format!(
-                    "there is no setting '{name}'; `pointsman settings` lists them"
-                )));
-            }
-            settings[name] = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
-        }
-        settings = client.put("/api/v1/settings", &settings)?;
-    }
-    match (&settings, json) {
-        (Value::Object(fields), false) => {
-            for (name, value) in fields {
-                println!("{name} = {value}");
-            }
-        }
-        _ => println!("{settings}"),
-    }
-    Ok(())
 }
 
 pub(crate) fn complete(client: &Client, json: bool, body: Value) -> Result<(), Exit> {

@@ -1,10 +1,11 @@
-//! JSON bodies, with an error that names the field.
+//! JSON bodies and queries, with an error that names the field.
 
 use crate::problem::ApiError;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -16,9 +17,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, ApiError> {
         let is_json = |kind: &str| {
-            kind.split(';')
-                .next()
-                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+            kind.split(';').next().is_some_and(|kind| {
+                ["application/json", "application/merge-patch+json"]
+                    .iter()
+                    .any(|json| kind.trim().eq_ignore_ascii_case(json))
+            })
         };
         if !request
             .headers()
@@ -52,10 +55,34 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
     }
 }
 
+/// A query of which every part is known and well formed: a misspelt filter must not list everything.
+pub(super) struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Query<T>, ApiError> {
+        axum::extract::Query::try_from_uri(&parts.uri)
+            .map(|axum::extract::Query(query)| Query(query))
+            .map_err(|rejection| query_problem(&rejection.body_text()))
+    }
+}
+
+fn query_problem(text: &str) -> ApiError {
+    let said = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    // Either the part stands before its complaint, or the complaint quotes it.
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let (name, detail) = match said.split_once(": ") {
+        Some((name, detail)) if is_name(name) => (name, detail),
+        Some(_) | None => (said.split('`').nth(1).unwrap_or_default(), said),
+    };
+    ApiError::bad_request("bad_query", "a part of the query is wrong").field(format!("/{name}"), detail)
+}
+
 /// Time that a body may take to come in.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 
-async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+pub(super) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     let too_large = || {
         let detail = format!("a body has at most {} bytes", super::BODY_BYTES_MAX);
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)

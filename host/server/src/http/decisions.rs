@@ -1,20 +1,27 @@
 //! `/api/v1/decisions`: the ledger.
 
+use super::body::Query;
 use super::{App, Page, id, query};
 use crate::problem::ApiError;
 use crate::view::decision_row;
 use crate::wire::{DecisionDetail, DecisionList, DecisionRow};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use pointsman_journal::{DecisionFilter, DecisionRecord};
 use pointsman_model::{DecisionId, ModelTag, RunId};
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::IntoParams;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// source-selection, retry, promotion-gate or curriculum.
     kind: Option<String>,
+    /// Number of the run it was about.
     run: Option<String>,
+    /// Tag of the candidate it was about.
     candidate: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,

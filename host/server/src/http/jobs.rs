@@ -1,13 +1,13 @@
 //! `/api/v1/jobs`: runs, their curves and their output.
 
-use super::body::OptionalBody;
+use super::body::{OptionalBody, Query};
 use super::{App, Page, ReasonBody, actor, id, query, reason, send};
 use crate::problem::ApiError;
 use crate::view::class_slug;
 use crate::wire::{Done, JobDetail, JobList, JobRow, Point};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use pointsman_journal::{RunFilter, RunRow};
@@ -16,15 +16,21 @@ use pointsman_model::run::{RunClass, RunStatus};
 use pointsman_model::{ModelTag, RunId, SourceId};
 use pointsman_runner::LOG_READ_MAX;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 /// Lines of output that a job's page shows.
 const LOG_LINES: usize = 200;
 const LOG_TAIL_BYTES: usize = 256 << 10;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// queued, warming, running, completed, failed or cancelled.
     status: Option<String>,
+    /// training, eval, canary or manual.
     class: Option<String>,
+    /// Number of the source.
     source: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,

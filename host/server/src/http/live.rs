@@ -1,10 +1,11 @@
 //! `/ws`: the live stream. Frames are those of [`crate::wire::Frame`]; the viewer sends nothing that matters.
 
 use super::App;
+use super::body::Query;
 use crate::hub::Hub;
 use crate::problem::ApiError;
+use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
-use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
+use utoipa::IntoParams;
 
 /// Most viewers at a time.
 const VIEWERS_MAX: usize = 2_000;
@@ -26,9 +28,12 @@ const SAMPLES_AT_ONCE: usize = 64;
 
 static VIEWERS: AtomicUsize = AtomicUsize::new(0);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Resume {
+    /// The last position that the viewer has.
     since: Option<String>,
+    /// The epoch that this position is of.
     epoch: Option<String>,
 }
 

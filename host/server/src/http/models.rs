@@ -1,21 +1,24 @@
 //! `/api/v1/models`: what was trained, and which one was live when.
 
-use super::body::OptionalBody;
+use super::body::{OptionalBody, Query};
 use super::{App, Page, ReasonBody, actor, query, reason, send};
 use crate::problem::ApiError;
 use crate::wire::{Done, LiveChange, ModelList, ModelRow};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use pointsman_journal::ModelFilter;
 use pointsman_model::command::Command;
 use pointsman_model::{ModelTag, Seq};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 /// Changes of the live model that the list tells.
 const CHANGES: u32 = 50;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     limit: Option<String>,
     cursor: Option<String>,

@@ -14,13 +14,14 @@ use pointsman_model::policy::{PolicyDescription, PolicyKind, Setting, SettingSpe
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// Activations of a kind that the list tells.
 const ACTIVATIONS: u32 = 200;
 
 /// Body of `check`, `shadow` and `replay`, and each policy of `activate`: a file's name, and its bytes as text or in
 /// base64; or a version that the journal keeps.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyUpload {
     pub file: String,

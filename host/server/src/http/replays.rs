@@ -3,7 +3,7 @@
 //! They answer with JSON lines: `{"progress": {done, total}}` while they work, then what was found, or `{"problem": ...}`.
 //! Whoever stops listening ends them.
 
-use super::body::Body;
+use super::body::{Body, Query};
 use super::policies::{PolicyUpload, blocking, offer_of};
 use super::swaps::wrong;
 use super::{App, query};
@@ -15,7 +15,7 @@ use crate::verification::{self, Asked, AskedError};
 use crate::wire::{ReplayLine, ReplayProgress, VerificationRow};
 use axum::Json;
 use axum::body::{Body as Stream, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use pointsman_coordinator::Guards;
@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use utoipa::{IntoParams, ToSchema};
 
 /// Decisions of a dry run or verification that names no number.
 const LAST_DEFAULT: u32 = 1_000;
@@ -35,7 +36,7 @@ const LINES_WAITING: usize = 64;
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 
 /// Body of `dry-run`: one policy, a file or a version that the journal keeps, and which decisions.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DryRunBody {
     pub policy: Option<PolicyUpload>,
@@ -50,7 +51,7 @@ pub struct DryRunBody {
 }
 
 /// Body of `value`: one policy of source selection, and which decisions.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ValueBody {
     pub policy: Option<PolicyUpload>,
@@ -61,21 +62,26 @@ pub struct ValueBody {
 }
 
 /// Which decisions to verify.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerifyBody {
     pub kind: Option<String>,
     /// Instead of a kind: a version, by `name@version`, by its name or by its digest.
     pub policy: Option<String>,
+    /// The latest decisions of its kind; 1000 where nothing is named.
     pub last: Option<u32>,
 }
 
 /// Which decisions to take along.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct WindowQuery {
+    /// source-selection, retry, promotion-gate or curriculum.
     pub kind: Option<String>,
+    /// The latest decisions of the kind; 1000 where nothing is named.
     pub last: Option<u32>,
+    /// Those made at this time or later, in milliseconds since 1970.
     pub since: Option<u64>,
 }
 

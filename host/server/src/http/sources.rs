@@ -1,11 +1,11 @@
 //! `/api/v1/sources`: the operators' queue.
 
-use super::body::{Body, OptionalBody};
+use super::body::{Body, OptionalBody, Query};
 use super::{App, Page, ReasonBody, actor, id, query, reason, send};
 use crate::problem::ApiError;
 use crate::wire::{Done, SourceList, SourceRow};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use pointsman_coordinator::{Reply, State as Known};
 use pointsman_journal::{SourceFilter, SourceStatus};
@@ -14,9 +14,10 @@ use pointsman_model::command::Command;
 use pointsman_model::run::{Run, Work};
 use pointsman_model::source::{Lane, NewSource, Origin, TrainingParams};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 /// Body of `POST /api/v1/sources`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceBody {
     pub title: String,
@@ -24,18 +25,25 @@ pub struct SourceBody {
     pub body: String,
     #[serde(default)]
     pub host: Option<String>,
+    /// Higher is earlier, if the policy heeds it.
     #[serde(default)]
     pub priority: i32,
     #[serde(default)]
+    #[schema(value_type = Option<super::shapes::TrainingParams>)]
     pub params: Option<TrainingParams>,
     /// ui, api or cli.
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub origin: Option<Origin>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// pending, waiting, running, failed, disabled, done or given_up.
     status: Option<String>,
+    /// queue or curriculum.
     lane: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,

@@ -1,8 +1,8 @@
 //! How policies are changed while everything runs: swaps with their stages, shadows, canaries, pins.
 
-use super::body::{Body, OptionalBody};
+use super::body::{Body, OptionalBody, Query};
 use super::policies::{PolicyUpload, blocking, offer_of, offers_of};
-use super::{App, ReasonBody, actor, reason, send};
+use super::{App, Page, ReasonBody, actor, reason, send};
 use crate::policy_install::{Goal, Offer, Order, ShadowStage, SwapEnd};
 use crate::problem::ApiError;
 use crate::wire::{Done, ShadowCard, Swap, SwapList};
@@ -16,12 +16,13 @@ use pointsman_model::policy::PolicyKind;
 use pointsman_model::{Actor, Digest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::{IntoParams, ToSchema};
 
 /// Most live decisions that a shadow stage may ask for.
 const SHADOW_FOR_MAX: u32 = 100_000;
 
 /// Body of `activate`: one policy as in `check`, or several as one set, or versions that the journal keeps.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ActivateBody {
     pub file: String,
@@ -52,7 +53,7 @@ pub struct ActivateBody {
 }
 
 /// Body of `canary`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CanaryBody {
     pub policy: Option<PolicyUpload>,
@@ -212,10 +213,22 @@ async fn carry_out(app: &App, order: Order, background: bool) -> Result<Response
     }
 }
 
-pub(super) async fn list(State(app): State<App>) -> Json<SwapList> {
-    Json(SwapList {
-        swaps: app.policies.swaps.list(),
-    })
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<SwapList>, ApiError> {
+    let page = Page::parse(filter.limit.as_deref(), filter.cursor.as_deref())?;
+    let mut swaps = app.policies.swaps.list();
+    swaps.retain(|swap| page.before.is_none_or(|before| swap.id < before));
+    let more = swaps.len() > page.limit as usize;
+    swaps.truncate(page.limit as usize);
+    let next_cursor = super::next_cursor(&swaps, page, |swap| swap.id).filter(|_| more);
+    Ok(Json(SwapList { swaps, next_cursor }))
 }
 
 pub(super) async fn show(State(app): State<App>, Path(path): Path<String>) -> Result<Json<Swap>, ApiError> {
@@ -259,7 +272,7 @@ pub(super) async fn start_shadow(
 }
 
 /// Body that ends a shadow.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StopShadow {
     /// Digest or `NAME@VERSION` of the version; need not be said where the kind has one shadow alone.
@@ -276,7 +289,7 @@ pub(super) async fn stop_shadow(
 }
 
 /// Body of a rollback.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RollBackBody {
     reason: String,

@@ -1,38 +1,54 @@
 //! Policy versions, and which of them decided what, when.
 
+use super::body::Query;
 use super::decisions::row_of;
-use super::{App, Page, query};
+use super::{App, Page, covered, query};
 use crate::problem::ApiError;
 use crate::versions::{Known, VersionError, activations_of, code as code_of, find, find_all};
 use crate::wire::{DecidedBy, VersionDetail, VersionDiff, VersionList};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use pointsman_journal::{DecisionFilter, Reader};
 use pointsman_model::{DecisionId, Digest};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use utoipa::IntoParams;
 
 /// Versions of a list.
 const VERSIONS_MAX: u32 = 500;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ListFilter {
+    /// source-selection, retry, promotion-gate or curriculum.
     kind: Option<String>,
+    /// Name of the policy.
     name: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
 }
 
 pub(super) async fn list(State(app): State<App>, Query(filter): Query<ListFilter>) -> Result<Json<VersionList>, ApiError> {
-    let ListFilter { kind, name } = filter;
+    let ListFilter { kind, name, limit, cursor } = filter;
+    let page = Page::parse(limit.as_deref().or(Some("500")), cursor.as_deref())?;
     let kind = kind.map(|slug| super::kind(&slug)).transpose()?;
     let list = read(&app, move |reader, known| {
         let rows = reader.policy_versions(kind, VERSIONS_MAX)?;
-        let wanted = rows
+        let wanted: Vec<_> = rows
             .iter()
-            .filter(|row| name.as_ref().is_none_or(|name| row.description.policy.name == *name));
+            .filter(|row| name.as_ref().is_none_or(|name| row.description.policy.name == *name))
+            .collect();
+        // A version has no number of its own: the cursor counts from the oldest, so that new ones move nothing.
+        let left = page.before.map_or(wanted.len(), |left| wanted.len().min(left as usize));
+        let skipped = wanted.len() - left;
+        let shown = &wanted[skipped..wanted.len().min(skipped + page.limit as usize)];
+        let rest = wanted.len() - skipped - shown.len();
         Ok(VersionList {
-            versions: wanted.map(|row| known.row(row)).collect(),
+            versions: shown.iter().map(|row| known.row(row)).collect(),
+            next_cursor: (rest > 0).then(|| covered(rest as u64)),
         })
     });
     list.await.map(Json)
@@ -52,9 +68,13 @@ pub(super) async fn code(State(app): State<App>, Path(version): Path<String>) ->
     Ok((headers, bytes).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Pair {
+    /// One version: its digest, or name@version.
     a: String,
+    /// The other version.
     b: String,
 }
 
@@ -66,8 +86,11 @@ pub(super) async fn diff(State(app): State<App>, Query(Pair { a, b }): Query<Pai
     diff.await.map(Json)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct By {
+    /// Digest, name@version, or a name for all its versions.
     policy: String,
     limit: Option<String>,
     cursor: Option<String>,

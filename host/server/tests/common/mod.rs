@@ -251,7 +251,7 @@ pub async fn decide_some(fixture: &Fixture, decisions: u64) -> Value {
     settings["default_steps"] = json!(20);
     settings["lane_mode"] = json!("queued_only");
     let body = settings.to_string();
-    let json_body = [("content-type", "application/json")];
+    let json_body = [("content-type", "application/json"), ("if-match", "*")];
     assert_eq!(
         request(&fixture.url(), "PUT", "/api/v1/settings", &json_body, &body).await.status,
         200

@@ -33,6 +33,28 @@ async fn bad_inputs_are_answered_with_problems() {
         ("GET", "/api/v1/jobs?limit=0", String::new(), 400, "bad_limit", "/limit"),
         ("GET", "/api/v1/jobs?limit=many", String::new(), 400, "bad_limit", "/limit"),
         ("GET", "/api/v1/jobs?cursor=abc", String::new(), 400, "bad_cursor", "/cursor"),
+        ("GET", "/api/v1/jobs?cursor=12", String::new(), 400, "bad_cursor", "/cursor"),
+        ("GET", "/api/v1/jobs?cursor=AAAAAAAAAAwAAAAA", String::new(), 400, "bad_cursor", "/cursor"),
+        ("GET", "/api/v1/jobs?staus=failed", String::new(), 400, "bad_query", "/staus"),
+        ("GET", "/api/v1/decisions/window?kind=retry&last=many", String::new(), 400, "bad_query", "/last"),
+        ("GET", "/api/v1/policies/diff?a=x", String::new(), 400, "bad_query", "/b"),
+        ("GET", "/api/v1/jobs/%FF", String::new(), 400, "bad_request", ""),
+        ("GET", "/api/v1/evidence", String::new(), 400, "bad_query", "/since"),
+        ("GET", "/api/v1/evidence?since=999999", String::new(), 422, "bad_since", "/since"),
+        ("GET", "/api/v1/settings/presets/none", String::new(), 404, "no_such_preset", ""),
+        ("PUT", "/api/v1/settings/presets/a%20b", String::new(), 422, "preset_name_invalid", ""),
+        ("PUT", "/api/v1/settings/presets/a", json!({ "values": {} }).to_string(), 422, "preset_empty", ""),
+        ("PUT", "/api/v1/settings/presets/a", json!({ "values": { "global_max": 4 } }).to_string(), 422, "settings_invalid", "/values/global_max"),
+        ("PUT", "/api/v1/settings/presets/a", json!({ "values": { "retry_budget": -1 } }).to_string(), 422, "settings_invalid", "/values/retry_budget"),
+        ("DELETE", "/api/v1/settings/presets/none", String::new(), 404, "no_such_preset", ""),
+        ("POST", "/api/v1/settings/presets/none/apply", String::new(), 404, "no_such_preset", ""),
+        ("POST", "/api/v1/settings/history/1/undo", String::new(), 404, "no_such_change", ""),
+        ("GET", "/api/v1/settings/history?cursor=x", String::new(), 400, "bad_cursor", "/cursor"),
+        ("PATCH", "/api/v1/settings", "[]".to_string(), 422, "bad_field", ""),
+        ("PATCH", "/api/v1/settings", json!({ "global_max": 9 }).to_string(), 422, "settings_invalid", "/global_max"),
+        ("PATCH", "/api/v1/settings", json!({ "retry_budget": "three" }).to_string(), 422, "settings_invalid", "/retry_budget"),
+        ("PATCH", "/api/v1/settings", json!({ "retry_budgt": 3 }).to_string(), 422, "settings_invalid", "/retry_budgt"),
+        ("PATCH", "/api/v1/settings?dry_run=perhaps", json!({}).to_string(), 400, "bad_query", "/dry_run"),
         ("GET", "/api/v1/jobs?status=odd", String::new(), 400, "bad_filter", "/status"),
         ("GET", "/api/v1/sources?lane=odd", String::new(), 400, "bad_filter", "/lane"),
         ("GET", "/api/v1/decisions?kind=odd", String::new(), 404, "no_such_kind", ""),
@@ -65,7 +87,7 @@ async fn bad_inputs_are_answered_with_problems() {
         ("GET", "/ws", String::new(), 426, "websocket_only", ""),
     ];
     for (method, path, body, status, code, pointer) in table {
-        let answer = request(&url, method, path, &[JSON], &body).await;
+        let answer = request(&url, method, path, &[JSON, ("if-match", "*")], &body).await;
         let what = format!("{method} {path} {:.80}: {} {}", body, answer.status, answer.text);
         assert_eq!(answer.status, status, "{what}");
         assert_eq!(answer.kind, "application/problem+json", "{what}");
@@ -75,6 +97,10 @@ async fn bad_inputs_are_answered_with_problems() {
             !problem["code"].as_str().unwrap_or_default().is_empty() && !problem["detail"].as_str().unwrap_or_default().is_empty(),
             "{what}"
         );
+        let named = path.split('?').next().unwrap_or_default();
+        assert_eq!(problem["instance"], named, "{what}");
+        assert_eq!(problem["status"], status, "{what}");
+        assert_eq!(problem["trace_id"].as_str().map(str::len), Some(32), "{what}");
         if !pointer.is_empty() {
             let named = problem["errors"]
                 .as_array()

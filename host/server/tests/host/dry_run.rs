@@ -25,7 +25,7 @@ async fn pick_one_of_each(fixture: &Fixture, hosts: &[&str]) {
     let mut settings = fixture.fetch("/api/v1/settings").await;
     settings["default_steps"] = json!(20);
     settings["lane_mode"] = json!("queued_only");
-    let json_body = [("content-type", "application/json")];
+    let json_body = [("content-type", "application/json"), ("if-match", "*")];
     let changed = request(&fixture.url(), "PUT", "/api/v1/settings", &json_body, &settings.to_string()).await;
     assert_eq!(changed.status, 200);
     let before = picks(&fixture.fetch("/api/v1/state").await);

@@ -14,7 +14,7 @@ fn runs_over(state: &Value) -> usize {
 async fn a_model_is_made_serves_and_survives_a_restart() {
     let fixture = common::start().await;
     let url = fixture.url();
-    let json_body = [("content-type", "application/json")];
+    let json_body = [("content-type", "application/json"), ("if-match", "*")];
     let mut settings = fixture.fetch("/api/v1/settings").await;
     settings["default_steps"] = json!(40);
     assert_eq!(

@@ -3,6 +3,7 @@
 //!
 //! `read_only` stands beside it, because it takes the disk away from its whole process.
 
+mod api_document;
 mod bad_input;
 mod command_line;
 #[path = "../common/mod.rs"]
@@ -11,7 +12,10 @@ mod compile_child;
 mod dry_run;
 mod first_model;
 mod guard;
+mod idempotency;
+mod live_settings;
 mod off_policy;
+mod overview;
 mod policy_swaps;
 mod policy_watch;
 mod resume;

@@ -32,7 +32,7 @@ async fn set(fixture: &Fixture, changes: &[(&str, Value)]) {
     for (name, value) in changes {
         settings[*name] = value.clone();
     }
-    let json_body = [("content-type", "application/json")];
+    let json_body = [("content-type", "application/json"), ("if-match", "*")];
     let changed = request(&fixture.url(), "PUT", "/api/v1/settings", &json_body, &settings.to_string()).await;
     assert_eq!(changed.status, 200, "{}", changed.text);
 }

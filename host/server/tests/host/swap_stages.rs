@@ -226,7 +226,7 @@ async fn an_input_that_was_set_aside_is_asked_about_again_once_somebody_releases
     settings["default_steps"] = json!(20);
     settings["curriculum_interval_s"] = json!(1);
     settings["lane_mode"] = json!("automatic_only");
-    let json_body = [("content-type", "application/json")];
+    let json_body = [("content-type", "application/json"), ("if-match", "*")];
     let changed = request(&fixture.url(), "PUT", "/api/v1/settings", &json_body, &settings.to_string()).await;
     assert_eq!(changed.status, 200, "{}", changed.text);
     assert_eq!(request(&fixture.url(), "POST", "/api/training/start", &[], "").await.status, 200);

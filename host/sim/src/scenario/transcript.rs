@@ -32,7 +32,13 @@ fn detail(event: &Event) -> String {
         Event::SourceGivenUp { source, decision } => format!("{source}, decision {decision}"),
         Event::HostsParked { hosts, decision } => format!("{}, decision {decision}", hosts.join(" ")),
         Event::TrainingStarted { actor, reason } | Event::TrainingStopped { actor, reason } => format!("by {}: {reason}", actor.0),
-        Event::SettingsChanged { settings: _, actor } => format!("by {}", actor.0),
+        Event::SettingsChanged {
+            settings: _,
+            actor,
+            reason: _,
+            cause: _,
+        } => format!("by {}", actor.0),
+        Event::PresetSaved { name, preset: _, actor } | Event::PresetDeleted { name, actor } => format!("{name} by {}", actor.0),
         Event::Decided(decision) => decided(decision),
         Event::RunPlanned { run, decision: _ } => {
             let work = match &run.work {
