@@ -25,6 +25,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "codes-once",
         sql: include_str!("migrations/0004-codes-once.sql"),
     },
+    Migration {
+        name: "campaigns",
+        sql: include_str!("migrations/0005-campaigns.sql"),
+    },
 ];
 
 struct Migration {

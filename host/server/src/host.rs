@@ -65,6 +65,8 @@ pub struct HostOptions {
     pub ceilings: PolicyLimits,
     /// At the end, replay the whole journal and compare it with the state.
     pub check_replay: bool,
+    /// Start with the automatic loop stopped, whatever it was before.
+    pub paused: bool,
     pub journal: OpenOptions,
 }
 
@@ -83,6 +85,7 @@ impl HostOptions {
             probes: true,
             ceilings: PolicyLimits::default(),
             check_replay: false,
+            paused: false,
             journal: OpenOptions::default(),
         }
     }
@@ -228,6 +231,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         probes,
         ceilings,
         check_replay,
+        paused,
         journal,
     } = options;
     std::fs::create_dir_all(&data).with_context(|| format!("the data directory {} cannot be made", data.display()))?;
@@ -296,6 +300,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         .send_blocking(
             Command::StartHost {
                 version: env!("CARGO_PKG_VERSION").to_string(),
+                paused,
             },
             Vec::new(),
         )

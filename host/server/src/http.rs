@@ -2,14 +2,17 @@
 
 mod assets;
 mod body;
+mod campaigns;
 mod completions;
 mod decisions;
 mod explain;
 mod guard;
+mod import;
 mod jobs;
 mod live;
 mod models;
 mod policies;
+mod queue;
 mod replays;
 mod settings;
 mod sources;
@@ -17,11 +20,12 @@ mod swaps;
 mod training;
 mod versions;
 
+pub use campaigns::CampaignBody;
 pub use guard::Guard;
 pub(crate) use jobs::point;
 pub use policies::{PolicyUpload, accepted, refused, settings_of, settings_rows};
 pub use replays::{DryRunBody, ValueBody, VerifyBody};
-pub use sources::SourceBody;
+pub use sources::{EditBody, SourceBody, source_page};
 pub use swaps::{ActivateBody, CanaryBody};
 
 use crate::host::Parts;
@@ -55,6 +59,18 @@ pub fn router(app: App, guard: Guard) -> Router {
         .route("/jobs/{id}/log", get(jobs::log))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/sources", get(sources::list).post(sources::submit))
+        .route("/sources/import", post(import::import))
+        .route("/sources/next", get(queue::next))
+        .route("/sources/{id}", get(sources::show).patch(sources::edit))
+        .route("/sources/{id}/move", post(sources::move_lane))
+        .route("/sources/{id}/cancel", post(sources::cancel))
+        .route("/sources/{id}/run", post(sources::run))
+        .route("/campaigns", get(campaigns::list).post(campaigns::submit))
+        .route("/campaigns/{id}", get(campaigns::show))
+        .route("/campaigns/{id}/cancel", post(campaigns::cancel))
+        .route("/queue", get(queue::summary))
+        .route("/queue/lock", post(queue::lock))
+        .route("/queue/unlock", post(queue::unlock))
         .route("/sources/{id}/enable", post(sources::enable))
         .route("/sources/{id}/disable", post(sources::disable))
         .route("/decisions", get(decisions::list))
@@ -93,6 +109,7 @@ pub fn router(app: App, guard: Guard) -> Router {
         .route("/models/{tag}/approve", post(models::approve))
         .route("/models/{tag}/reject", post(models::reject))
         .route("/settings", get(settings::show).put(settings::change))
+        .route("/training", get(training::show))
         .route("/training/start", post(training::start))
         .route("/training/stop", post(training::stop))
         .fallback(no_such_path)

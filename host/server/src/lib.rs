@@ -12,6 +12,7 @@
 //! | [`off_policy`] | what a version would have been worth, from picks that were left to chance |
 //! | [`verification`] | decisions made again from their records |
 //! | [`versions`], [`signing`] | versions as the journal keeps them, and who signed them |
+//! | [`import`] | sources from a file, line by line |
 //! | [`standard`] | standard requests, and what they tell about a candidate |
 //! | [`host`] | all of it started and ended in order |
 //! | [`cli`] | the command line; [`story`] and [`demo`] are what `up` tells and shows |
@@ -29,6 +30,7 @@ pub mod health;
 pub mod host;
 pub mod http;
 pub mod hub;
+pub mod import;
 pub mod inbox;
 pub mod off_policy;
 pub mod patch;

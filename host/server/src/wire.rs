@@ -4,8 +4,10 @@
 //! `web/src/wire.ts` is generated from these types by a test; do not edit it by hand.
 
 mod policy;
+mod queue;
 
 pub use policy::*;
+pub use queue::*;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -19,6 +21,8 @@ pub struct Dashboard {
     pub at: u64,
     pub version: String,
     pub training: TrainingState,
+    pub capacity: Capacity,
+    pub queue: QueueCard,
     /// Queue, Execute, Outcome, Promotion.
     pub pipeline: Vec<Stage>,
     pub window: Window,
@@ -363,8 +367,12 @@ pub struct SourceRow {
     pub lane: String,
     pub origin: String,
     pub priority: i32,
-    /// pending, running, waiting, disabled, failed, done, given_up
+    /// Number of its campaign, and its row there.
+    pub campaign: Option<u64>,
+    pub campaign_row: Option<u32>,
+    /// pending, running, waiting, disabled, done, given_up, cancelled
     pub status: String,
+    pub status_label: String,
     pub reason: Option<String>,
     pub attempts: u32,
     pub queued_at: u64,
@@ -376,7 +384,10 @@ pub struct SourceRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct SourceList {
     pub sources: Vec<SourceRow>,
+    /// For the page after this one. There may be one after a page that is not full: the search has a bound per page.
     pub next_cursor: Option<String>,
+    /// Pending and waiting sources of the lanes that were asked for, whatever else was.
+    pub pending_total: u64,
 }
 
 /// `GET /api/v1/decisions`, newest first.
@@ -503,6 +514,7 @@ pub struct Done {
     pub source: Option<u64>,
     pub run: Option<u64>,
     pub generation: Option<u32>,
+    pub campaign: Option<u64>,
     /// A swap that was started; `GET /api/v1/policies/swaps/{id}` tells how it goes.
     pub swap: Option<u64>,
 }

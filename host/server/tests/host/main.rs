@@ -14,6 +14,7 @@ mod guard;
 mod off_policy;
 mod policy_swaps;
 mod policy_watch;
+mod queue;
 mod resume;
 mod simulate;
 mod swap_stages;
