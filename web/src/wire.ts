@@ -11,7 +11,7 @@ seq: number,
 /**
  * Server time in milliseconds since 1970.
  */
-at: number, version: string, training: TrainingState,
+at: number, version: string, training: TrainingState, capacity: Capacity, queue: QueueCard,
 /**
  * Queue, Execute, Outcome, Promotion.
  */
@@ -251,14 +251,26 @@ export type SourceRow = { id: number, title: string, host: string | null,
  */
 lane: string, origin: string, priority: number,
 /**
- * pending, running, waiting, disabled, failed, done, given_up
+ * Number of its campaign, and its row there.
  */
-status: string, reason: string | null, attempts: number, queued_at: number, retry_at: number | null, finished_at: number | null, };
+campaign: number | null, campaign_row: number | null,
+/**
+ * pending, running, waiting, disabled, done, given_up, cancelled
+ */
+status: string, status_label: string, reason: string | null, attempts: number, queued_at: number, retry_at: number | null, finished_at: number | null, };
 
 /**
  * `GET /api/v1/sources`, newest first.
  */
-export type SourceList = { sources: Array<SourceRow>, next_cursor: string | null, };
+export type SourceList = { sources: Array<SourceRow>,
+/**
+ * For the page after this one. There may be one after a page that is not full: the search has a bound per page.
+ */
+next_cursor: string | null,
+/**
+ * Pending and waiting sources of the lanes that were asked for, whatever else was.
+ */
+pending_total: number, };
 
 /**
  * `GET /api/v1/decisions`, newest first.
@@ -339,7 +351,7 @@ settings: Array<PolicySetting>, problem: PolicyProblem | null, };
 /**
  * Answer of a command.
  */
-export type Done = { source: number | null, run: number | null, generation: number | null,
+export type Done = { source: number | null, run: number | null, generation: number | null, campaign: number | null,
 /**
  * A swap that was started; `GET /api/v1/policies/swaps/{id}` tells how it goes.
  */
@@ -785,6 +797,295 @@ before: string | null, after: string | null, };
  * `GET /api/v1/policies/decided-by?policy=DIGEST|NAME`: when it was active, and a page of what it decided, newest first.
  */
 export type DecidedBy = { activations: Array<Activation>, decisions: Array<DecisionRow>, next_cursor: string | null, };
+
+/**
+ * Slots and what is in them. What is wanted and what is are apart: a stopped loop drains.
+ */
+export type Capacity = {
+/**
+ * What was asked for: started, stopped
+ */
+desired: string,
+/**
+ * What is: running, stopped, draining
+ */
+actual: string,
+/**
+ * Who asked for it, why, and since when; no time where nobody ever did.
+ */
+by: string, reason: string, since: number | null,
+/**
+ * Setting: most training runs.
+ */
+training_max: number,
+/**
+ * Setting: most runs of all classes.
+ */
+global_max: number,
+/**
+ * Setting: slots of these that evaluations and canaries alone may take.
+ */
+reserved_slots: number,
+/**
+ * `global_max` less `reserved_slots`.
+ */
+training_ceiling: number,
+/**
+ * Most training runs: the lesser of `training_max` and `training_ceiling`.
+ */
+training_cap: number,
+/**
+ * Training runs that may start now.
+ */
+training_free: number,
+/**
+ * Runs under way of each class.
+ */
+training: number, eval: number, canary: number, manual: number,
+/**
+ * All of them, and all but training.
+ */
+total: number, non_training: number,
+/**
+ * Why the total may be above the training cap, and what the cap is the lesser of, in one sentence.
+ */
+explanation: string, };
+
+/**
+ * The headline of queue and lanes; the page computes none of it.
+ */
+export type QueueCard = { queue: LaneCard, curriculum: LaneCard,
+/**
+ * Distinct hosts among what is pending.
+ */
+pending_hosts: number,
+/**
+ * Those of both lanes that wait for another attempt, and those that wait for a person.
+ */
+waiting: number, disabled: number,
+/**
+ * hybrid, queued_only, automatic_only
+ */
+lane_mode: string, lane_mode_label: string,
+/**
+ * The value that the coordinator works with.
+ */
+curriculum_fallback: boolean,
+/**
+ * What the fallback does now, in one sentence.
+ */
+fallback_text: string, campaign_lock: boolean, lock: LockCard | null,
+/**
+ * How hosts are chosen, in one sentence.
+ */
+host_policy: string, same_host_cap: number, recent_host_window: number, recent_hosts: Array<string>,
+/**
+ * none, queue_pending, curriculum_fallback: where the newest training run under way comes from
+ */
+selection_mode: string,
+/**
+ * Training runs under way, newest first.
+ */
+now: Array<NowRow>,
+/**
+ * Why nothing runs and nothing is eligible; none where something does or is.
+ */
+idle_reason: string | null,
+/**
+ * Lane mode, loop and selection mode, in one sentence.
+ */
+sentence: string,
+/**
+ * Share of what is pending in the queue that came from the page, in one sentence.
+ */
+ui_share: string, campaigns_open: number, };
+
+export type LaneCard = {
+/**
+ * Pending and waiting sources, and of these by the door they came in.
+ */
+pending: number, ui: number, other: number, origins: Array<OriginCount>,
+/**
+ * Whether sources of this lane may be picked now.
+ */
+open: boolean,
+/**
+ * The oldest one that is pending, and since when.
+ */
+oldest: number | null, oldest_queued_at: number | null, };
+
+export type OriginCount = { origin: string, pending: number, };
+
+export type LockCard = {
+/**
+ * host, campaign
+ */
+key: string, value: string,
+/**
+ * The campaign whose end releases it; none where a person holds it.
+ */
+holder: number | null, since: number, by: string, reason: string, };
+
+/**
+ * A source that is executing.
+ */
+export type NowRow = { run: number, source: number, title: string, host: string | null, lane: string, origin: string, campaign: number | null, class: string, attempt: number, since: number, };
+
+/**
+ * `GET /api/v1/campaigns/{id}`
+ */
+export type CampaignRow = { id: number,
+/**
+ * `c-3`
+ */
+name: string, title: string, host: string | null, lane: string, total: number, done: number,
+/**
+ * Of `total`, in percent.
+ */
+percent: number, queued: number, running: number,
+/**
+ * Given up or disabled.
+ */
+failed: number, cancelled: number,
+/**
+ * queued, running, cancelled, ended
+ */
+state: string, first_source: number, queued_at: number, started_at: number | null, finished_at: number | null, by: string, reason: string, cancelled_by: string | null, cancel_reason: string | null, holds_lock: boolean, };
+
+/**
+ * `GET /api/v1/campaigns`, newest first.
+ */
+export type CampaignList = { campaigns: Array<CampaignRow>, next_cursor: string | null, };
+
+/**
+ * `GET /api/v1/queue`: the headline, and where outcomes are kept.
+ */
+export type QueueSummary = { at: number, queue: QueueCard, capacity: Capacity, outcomes: OutcomeStorage, alerts: Array<Alert>, };
+
+/**
+ * Outcomes are appended and never rewritten.
+ */
+export type OutcomeStorage = {
+/**
+ * ok, read_only
+ */
+status: string, outcomes: number, entries: number, bytes: number, };
+
+/**
+ * `GET /api/v1/sources/next`: the live question on the live state, asked without anything following from it.
+ */
+export type NextPick = { at: number,
+/**
+ * none, queue_pending, curriculum_fallback
+ */
+selection_mode: string,
+/**
+ * Whether it would be picked at this moment; what stands in the way is in `holds`.
+ */
+now: boolean, holds: Array<Excluded>,
+/**
+ * What the policy picks, best first.
+ */
+picks: Array<NextCandidate>,
+/**
+ * The others that it was asked about.
+ */
+others: Array<NextCandidate>,
+/**
+ * Eligible, and not in the question.
+ */
+left_out: number,
+/**
+ * Not eligible, by the rule that keeps them out.
+ */
+excluded: Array<Excluded>,
+/**
+ * The decision as it would be recorded; none where nothing is eligible.
+ */
+decision: DecisionRow | null,
+/**
+ * The source that was asked about.
+ */
+about: WhyNot | null,
+/**
+ * The whole in one sentence.
+ */
+sentence: string, };
+
+export type NextCandidate = { source: number, title: string, host: string | null, lane: string, origin: string, campaign: string | null, age_s: number, attempts: number, priority: number,
+/**
+ * What the policy gave it, and what that is the sum of.
+ */
+score: number | null, terms: Array<ScoreTerm>,
+/**
+ * Rules of the policy that kept it out.
+ */
+blocked: Array<string>,
+/**
+ * Chance of being drawn, where the policy leaves the pick to chance.
+ */
+chance: number | null, };
+
+export type ScoreTerm = { name: string, value: number, };
+
+export type Excluded = { code: string,
+/**
+ * Sources that it keeps out; none where it is all of them, for the time being.
+ */
+sources: number | null, text: string, fix: string | null, };
+
+/**
+ * Why one source is not picked.
+ */
+export type WhyNot = { source: number, picked: boolean,
+/**
+ * It is among those that the policy is asked about.
+ */
+candidate: boolean, reasons: Array<Excluded>, };
+
+/**
+ * `GET /api/v1/sources/{id}`
+ */
+export type SourceDetail = { row: SourceRow, body: string,
+/**
+ * Tells it apart from every other row: `c-3/12`.
+ */
+marker: string | null, runs: Array<number>, };
+
+/**
+ * One line of the answer to `POST /api/v1/sources/import`.
+ */
+export type ImportLine = { "started": { nonce: string, } } | { "progress": ImportProgress } | { "refused": RefusedLine } | { "report": ImportReport } | { "problem": Problem };
+
+export type ImportProgress = { lines: number, bytes: number, queued: number, known: number, refused: number, };
+
+export type RefusedLine = {
+/**
+ * From 1.
+ */
+line: number,
+/**
+ * Empty where the line as a whole is wrong.
+ */
+field: string, problem: string, fix: string, };
+
+export type ImportReport = { nonce: string, lines: number, bytes: number,
+/**
+ * Sources that are new.
+ */
+queued: number,
+/**
+ * Lines that were taken by an earlier try of the same import.
+ */
+known: number,
+/**
+ * Lines that were not taken; each was told on a line of its own.
+ */
+refused: number,
+/**
+ * Empty ones.
+ */
+blank: number, };
 
 /** A point of a loss curve: step, training loss, held-out loss. */
 export type Point = [number, number | null, number | null];

@@ -21,10 +21,10 @@ impl Turn<'_> {
         if !(1..=CAMPAIGN_ROWS_MAX).contains(&rows) {
             let mut refusal = invalid(
                 "campaign_size",
-                format!("rows: {rows} is not between 1 and {CAMPAIGN_ROWS_MAX}; import a file where there are more"),
+                format!("size: {rows} is not between 1 and {CAMPAIGN_ROWS_MAX}; import a file where there are more"),
             );
             refusal.fields = vec![SettingProblem {
-                field: "rows".into(),
+                field: "size".into(),
                 problem: format!("a whole number from 1 to {CAMPAIGN_ROWS_MAX}"),
             }];
             return Err(refusal);

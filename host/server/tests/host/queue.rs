@@ -71,7 +71,7 @@ async fn a_campaign_is_queued_counted_browsed_and_cancelled() {
         .post("/api/v1/campaigns", json!({ "title": "Too many", "size": 10_001 }))
         .await;
     assert_eq!((refused.status, refused.json()["code"].as_str()), (422, Some("campaign_size")));
-    assert_eq!(refused.json()["errors"][0]["pointer"], "/rows");
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/size");
 
     let body = json!({ "title": "Learn Latin", "host": "lexicon", "body": "arma virumque cano", "size": 120, "reason": "why not" });
     let made = fixture.post("/api/v1/campaigns", body).await;

@@ -53,10 +53,10 @@ impl Stage {
         let actor = Actor::new("operator");
         let reason = String::new();
         let state = self.world.coordinator().state();
-        let (sources, runs, campaigns) = (state.next.source, state.next.run, state.next.campaign);
+        let (sources, runs) = (state.next.source, state.next.run);
         let source = SourceId(1 + self.dice.roll(sources + 1));
         let kind = self.dice.pick(&PolicyKind::ALL);
-        match self.dice.roll(41) {
+        match self.dice.roll(33) {
             0..=9 => {
                 self.submitted += 1;
                 let host = self.dice.pick(&HOSTS);
@@ -159,65 +159,7 @@ impl Stage {
                 }
             }
             29 => Command::RollBackModel { actor, reason },
-            32 | 33 => Command::SubmitCampaign {
-                new: NewSource {
-                    title: "a campaign".into(),
-                    body: String::new(),
-                    host: Some(self.dice.pick(&HOSTS).to_string()),
-                    lane: Lane::Queue,
-                    origin: Origin::Campaign,
-                    priority: 0,
-                    params: None,
-                },
-                rows: self.dice.roll(5) as u32,
-                actor,
-                reason,
-            },
-            34 => Command::CancelCampaign {
-                campaign: CampaignId(1 + self.dice.roll(campaigns + 1)),
-                end_runs: self.dice.chance(0.5),
-                actor,
-                reason,
-            },
-            35 => {
-                let host = self.dice.pick(&HOSTS).to_string();
-                Command::EditSource {
-                    source,
-                    edit: SourceEdit {
-                        host: self.dice.chance(0.5).then_some(host),
-                        priority: self.dice.chance(0.5).then_some(3),
-                        lane: self.dice.chance(0.5).then(|| self.dice.pick(&[Lane::Queue, Lane::Curriculum])),
-                        ..SourceEdit::default()
-                    },
-                    actor,
-                    reason,
-                }
-            }
-            36 => Command::CancelSource { source, actor, reason },
-            37 => Command::RunSource { source, actor, reason },
-            38 => Command::TakeLock {
-                key: LockKey::Host,
-                value: self.dice.pick(&HOSTS).to_string(),
-                actor,
-                reason,
-            },
-            39 => Command::ReleaseLock { actor, reason },
-            40 => Command::ImportSources(ImportBatch {
-                import: "file".into(),
-                batch: self.dice.roll(4) as u32,
-                digest: self.dice.roll(2),
-                rows: vec![NewSource {
-                    title: "a line".into(),
-                    body: String::new(),
-                    host: None,
-                    lane: Lane::Queue,
-                    origin: Origin::Cli,
-                    priority: 0,
-                    params: None,
-                }],
-                refused: 0,
-                actor,
-            }),
+            32 => self.draw_queue_command(source, actor, reason),
             // Reports that nobody sent: a token of another attempt, another start, another run.
             _ => {
                 let Some(mut token) = self.runner.some_token(&mut self.dice) else {
@@ -239,6 +181,72 @@ impl Stage {
                     },
                 }
             }
+        }
+    }
+
+    /// What operators do to the queue beside adding to it.
+    fn draw_queue_command(&mut self, source: SourceId, actor: Actor, reason: String) -> Command {
+        let campaigns = self.world.coordinator().state().next.campaign;
+        match self.dice.roll(9) {
+            0 | 1 => Command::SubmitCampaign {
+                new: NewSource {
+                    title: "a campaign".into(),
+                    body: String::new(),
+                    host: Some(self.dice.pick(&HOSTS).to_string()),
+                    lane: Lane::Queue,
+                    origin: Origin::Campaign,
+                    priority: 0,
+                    params: None,
+                },
+                rows: self.dice.roll(5) as u32,
+                actor,
+                reason,
+            },
+            2 => Command::CancelCampaign {
+                campaign: CampaignId(1 + self.dice.roll(campaigns + 1)),
+                end_runs: self.dice.chance(0.5),
+                actor,
+                reason,
+            },
+            3 => {
+                let host = self.dice.pick(&HOSTS).to_string();
+                Command::EditSource {
+                    source,
+                    edit: SourceEdit {
+                        host: self.dice.chance(0.5).then_some(host),
+                        priority: self.dice.chance(0.5).then_some(3),
+                        lane: self.dice.chance(0.5).then(|| self.dice.pick(&[Lane::Queue, Lane::Curriculum])),
+                        ..SourceEdit::default()
+                    },
+                    actor,
+                    reason,
+                }
+            }
+            4 => Command::CancelSource { source, actor, reason },
+            5 => Command::RunSource { source, actor, reason },
+            6 => Command::TakeLock {
+                key: LockKey::Host,
+                value: self.dice.pick(&HOSTS).to_string(),
+                actor,
+                reason,
+            },
+            7 => Command::ReleaseLock { actor, reason },
+            _ => Command::ImportSources(ImportBatch {
+                import: "file".into(),
+                batch: self.dice.roll(4) as u32,
+                digest: self.dice.roll(2),
+                rows: vec![NewSource {
+                    title: "a line".into(),
+                    body: String::new(),
+                    host: None,
+                    lane: Lane::Queue,
+                    origin: Origin::Cli,
+                    priority: 0,
+                    params: None,
+                }],
+                refused: 0,
+                actor,
+            }),
         }
     }
 
