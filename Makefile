@@ -85,6 +85,9 @@ sim-check: plugins ## 10,000 seeded fault scenarios and 10,000 simulated promoti
 	$(BUILD) --bin sim-check
 	"$(TARGET)/release/sim-check"
 
+backlog-bench: ## A million pending sources: what a claim, a page, a start and the memory cost
+	$(CARGO) bench --workspace --bench backlog
+
 swap-soak: build ## 10,000 swaps of all kinds under load, none failed, lost, doubled or mixed
 	$(CARGO) bench --workspace --bench swap_soak
 

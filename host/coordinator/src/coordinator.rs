@@ -10,7 +10,7 @@ use pointsman_model::promotion::CandidateStage;
 use pointsman_model::run::Work;
 use pointsman_model::settings::SettingProblem;
 use pointsman_model::wants::{Beside, Serving, WantedRun, WantedSource, Wants};
-use pointsman_model::{Millis, RunId, SourceId};
+use pointsman_model::{CampaignId, Millis, RunId, SourceId};
 
 /// The thinking part of Pointsman. See the crate's page.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,12 @@ pub enum Reply {
     /// The same of several kinds.
     Generations(Vec<(PolicyKind, u32)>),
     Run(RunId),
+    Campaign(CampaignId),
+    /// Sources that a batch of an import brought; none of them new where it had been taken before.
+    Imported {
+        queued: u32,
+        known: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +73,7 @@ pub struct SnapshotError(String);
 
 /// First byte of a snapshot. Raised with every change of the state's shape: an older snapshot is then not read, and
 /// the journal is replayed instead.
-const SNAPSHOT_LAYOUT: u8 = 4;
+const SNAPSHOT_LAYOUT: u8 = 5;
 
 impl Coordinator {
     pub fn new() -> Coordinator {
@@ -79,7 +85,7 @@ impl Coordinator {
         match snapshot.split_first() {
             Some((&SNAPSHOT_LAYOUT, bytes)) => {
                 let mut state: State = postcard::from_bytes(bytes).map_err(|error| SnapshotError(error.to_string()))?;
-                state.index = Index::of(state.sources.values());
+                state.index = Index::of(state.sources.values(), &state.hosts);
                 Ok(Coordinator { state })
             }
             Some((layout, _)) => Err(SnapshotError(format!("layout {layout} is not {SNAPSHOT_LAYOUT}"))),
@@ -128,7 +134,7 @@ impl Coordinator {
                 Work::Train { source, .. } => state.sources.get(source).map(|source| WantedSource {
                     id: source.id.0,
                     title: source.title.clone(),
-                    body: source.body.clone(),
+                    body: String::new(),
                 }),
                 Work::Bootstrap | Work::Evaluate { .. } => None,
             },
@@ -170,6 +176,7 @@ impl Coordinator {
                 deadlines.push(state.bootstrap.not_before);
             }
             deadlines.extend(state.selection_idle_since.map(|since| since + crate::handle::IDLE_RETRY_MS));
+            deadlines.extend(crate::handle::pick_not_before(state));
             deadlines.extend(crate::handle::curriculum_due_at(state));
         }
         if let Some(candidate) = &state.candidate

@@ -4,9 +4,11 @@
 //! is due in the new state, whatever led to it: a window that is full, an evaluation to plan, a question to a policy.
 
 mod breaker;
+mod campaigns;
 mod canary;
 mod curriculum;
 mod operate;
+mod preview;
 mod promotion;
 mod report;
 mod selection;
@@ -14,7 +16,9 @@ mod settings;
 mod swap;
 
 pub(crate) use curriculum::due_at as curriculum_due_at;
-pub(crate) use selection::IDLE_RETRY_MS;
+pub use operate::source_problems;
+pub use preview::{Excluded, Preview, PreviewAnswer, Previewed, SelectionMode};
+pub(crate) use selection::{IDLE_RETRY_MS, pick_not_before};
 pub use swap::{CONFIRM_MS_MAX, CONFIRM_MS_MIN};
 
 use crate::chain;
@@ -29,7 +33,7 @@ use pointsman_model::event::{Emitted, Event};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::run::{AttemptToken, Run, RunClass, Work};
 use pointsman_model::settings::SettingsCause;
-use pointsman_model::{DecisionId, Millis, ModelTag, RunId};
+use pointsman_model::{Actor, DecisionId, Millis, ModelTag, RunId};
 
 pub(crate) struct Turn<'a> {
     state: &'a mut State,
@@ -54,15 +58,38 @@ impl<'a> Turn<'a> {
 
     pub(crate) fn command(&mut self, command: Command) -> Result<Reply, Refusal> {
         match command {
-            Command::StartHost { version } => {
+            Command::StartHost { version, paused } => {
                 let term = self.state.term + 1;
                 self.emit(Event::HostStarted { version, term });
+                let training = &self.state.training;
+                if paused && (training.enabled || training.since.is_none()) {
+                    let (actor, reason) = (Actor::new(Actor::HOST), "the host was started paused".into());
+                    self.emit(Event::TrainingStopped { actor, reason });
+                }
                 Ok(Reply::Done)
             }
             Command::SubmitSource(new) => self.submit_source(new),
-            Command::EnableSource { source, actor } => self.enable_source(source, actor),
+            Command::SubmitCampaign { new, rows, actor, reason } => self.submit_campaign(new, rows, actor, reason),
+            Command::CancelCampaign {
+                campaign,
+                end_runs,
+                actor,
+                reason,
+            } => self.cancel_campaign(campaign, end_runs, actor, reason),
+            Command::ImportSources(batch) => self.import_sources(batch),
+            Command::EditSource {
+                source,
+                edit,
+                actor,
+                reason,
+            } => self.edit_source(source, edit, actor, reason),
+            Command::CancelSource { source, actor, reason } => self.cancel_source(source, actor, reason),
+            Command::RunSource { source, actor, reason } => self.run_source(source, actor, reason),
+            Command::TakeLock { key, value, actor, reason } => self.take_lock(key, value, actor, reason),
+            Command::ReleaseLock { actor, reason } => self.release_lock(actor, reason),
+            Command::EnableSource { source, actor, reason } => self.enable_source(source, actor, reason),
             Command::DisableSource { source, actor, reason } => self.disable_source(source, actor, reason),
-            Command::StartTraining { actor, reason } => self.start_training(actor, reason),
+            Command::StartTraining { actor, reason, automatic } => self.start_training(actor, reason, automatic),
             Command::StopTraining { actor, reason } => self.stop_training(actor, reason),
             Command::CancelRun { run, actor, reason } => self.cancel_run(run, actor, reason),
             Command::ChangeSettings { settings, actor } => self.change_settings(settings, SettingsCause::Edited, actor, String::new()),
@@ -135,6 +162,8 @@ impl<'a> Turn<'a> {
     /// or takes slots.
     pub(crate) fn settle(&mut self) {
         self.roll_back_unconfirmed();
+        self.end_campaigns();
+        self.settle_lock();
         self.raise_candidate();
         self.plan_evaluation();
         self.judge_candidate();
@@ -166,13 +195,7 @@ impl<'a> Turn<'a> {
     }
 
     fn frame(&self, kind: PolicyKind) -> Frame {
-        let decision = self.state.next.decision + 1;
-        Frame {
-            now_ms: self.now,
-            seed: mix(decision ^ (kind as u64) << 56),
-            settings: Vec::new(),
-            state: Vec::new(),
-        }
+        frame(self.state, self.now, kind)
     }
 
     fn plan_run(&mut self, class: RunClass, title: String, attempt: u32, work: Work, base: Option<ModelTag>, decision: Option<DecisionId>) {
@@ -197,6 +220,17 @@ impl<'a> Turn<'a> {
 
     fn has_slot(&self) -> bool {
         (self.state.runs.len() as u32) < self.state.settings.global_max
+    }
+}
+
+/// What the next question of a kind carries.
+fn frame(state: &State, now: Millis, kind: PolicyKind) -> Frame {
+    let decision = state.next.decision + 1;
+    Frame {
+        now_ms: now,
+        seed: mix(decision ^ (kind as u64) << 56),
+        settings: Vec::new(),
+        state: Vec::new(),
     }
 }
 

@@ -2,20 +2,24 @@
 
 mod apply;
 pub(crate) use apply::{error_digest, gate_stage};
+mod browse;
+mod campaigns;
 mod index;
 mod policies;
 
-pub use index::Index;
+pub use browse::{Browse, BrowseFilter, STATE_LIST_MAX};
+pub use campaigns::*;
+pub use index::{Index, Only};
 pub use policies::*;
 
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::promotion::{Candidate, Model};
 use pointsman_model::run::{FailureCounts, Run, RunClass};
 use pointsman_model::settings::{LaneMode, Settings, SettingsPreset};
-use pointsman_model::source::{Lane, Source};
-use pointsman_model::{Millis, ModelTag, RunId, SourceId};
+use pointsman_model::source::{Lane, Lock, LockKey, Source};
+use pointsman_model::{CampaignId, Millis, ModelTag, RunId, SourceId};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Everything the coordinator knows: a fold of the journal, and nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +33,15 @@ pub struct State {
     pub next: NextIds,
     /// Sources that are not done: pending, waiting, running or disabled.
     pub sources: BTreeMap<SourceId, Source>,
+    /// Campaigns under way, and the latest of those that are over.
+    pub campaigns: BTreeMap<CampaignId, Campaign>,
+    /// Those of which the end is not in the journal yet.
+    pub open_campaigns: BTreeSet<CampaignId>,
+    pub lock: Option<Lock>,
+    /// What was taken of which import.
+    pub imports: BTreeMap<String, ImportRecord>,
+    /// When selection last picked.
+    pub picked_at: Option<Millis>,
     /// Runs that are wanted or under way.
     pub runs: BTreeMap<RunId, Run>,
     pub hosts: BTreeMap<String, HostRecord>,
@@ -77,6 +90,7 @@ pub struct Training {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextIds {
     pub source: u64,
+    pub campaign: u64,
     pub run: u64,
     pub decision: u64,
     pub model: u64,
@@ -141,21 +155,55 @@ impl State {
     }
 
     pub fn training_runs(&self) -> u32 {
-        self.runs.values().filter(|run| run.class == RunClass::Training).count() as u32
+        self.runs_of(RunClass::Training)
+    }
+
+    pub fn runs_of(&self, class: RunClass) -> u32 {
+        self.runs.values().filter(|run| run.class == class).count() as u32
+    }
+
+    /// Slots that the reserved ones leave to training and manual runs.
+    pub fn training_ceiling(&self) -> u32 {
+        self.settings.global_max.saturating_sub(self.settings.reserved_slots)
     }
 
     /// Most training runs at a time: the setting, or what the reserved slots leave.
     pub fn training_cap(&self) -> u32 {
-        let settings = &self.settings;
-        settings
-            .training_max_active
-            .min(settings.global_max.saturating_sub(settings.reserved_slots))
+        self.settings.training_max_active.min(self.training_ceiling())
+    }
+
+    /// Runs that may be planned now outside the reserved slots, which evaluations and canaries alone may take.
+    pub fn unreserved_free(&self) -> u32 {
+        let all = self.settings.global_max.saturating_sub(self.runs.len() as u32);
+        let taken = self.training_runs() + self.runs_of(RunClass::Manual);
+        self.training_ceiling().saturating_sub(taken).min(all)
     }
 
     /// Training runs that may be planned now.
     pub fn training_free(&self) -> u32 {
-        let all = self.settings.global_max.saturating_sub(self.runs.len() as u32);
-        self.training_cap().saturating_sub(self.training_runs()).min(all)
+        self.training_cap().saturating_sub(self.training_runs()).min(self.unreserved_free())
+    }
+
+    /// What the lock holds selection to; none where there is no lock.
+    pub fn locked_to(&self) -> Option<Only<'_>> {
+        let lock = self.lock.as_ref()?;
+        Some(match lock.key {
+            LockKey::Host => Only::Host(&lock.value),
+            LockKey::Campaign => {
+                let id = CampaignId::parse(&lock.value).unwrap_or_default();
+                let (first, rows) = self.campaigns.get(&id).map_or((SourceId(0), 0), |found| (found.first, found.rows));
+                Only::Campaign { campaign: id, first, rows }
+            }
+        })
+    }
+
+    /// Whether the lane mode lets sources of this lane be picked at all, whatever the lanes hold.
+    pub fn lane_allowed(&self, lane: Lane) -> bool {
+        match (self.settings.lane_mode, lane) {
+            (LaneMode::Hybrid | LaneMode::QueuedOnly, Lane::Queue) | (LaneMode::AutomaticOnly, Lane::Curriculum) => true,
+            (LaneMode::QueuedOnly, Lane::Curriculum) | (LaneMode::AutomaticOnly, Lane::Queue) => false,
+            (LaneMode::Hybrid, Lane::Curriculum) => self.settings.curriculum_fallback,
+        }
     }
 
     /// Successes counted toward the next evaluation.

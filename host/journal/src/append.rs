@@ -331,7 +331,22 @@ statements! {
     InsertCode: "INSERT INTO codes (checksum, code) VALUES (?1, ?2) ON CONFLICT (checksum) DO NOTHING";
     InsertVersionCode: "INSERT INTO policy_codes (digest, stored_at, checksum) VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING";
     InsertSource: "INSERT OR FAIL INTO sources (id, title, host, lane, origin, campaign, campaign_row, priority, status, attempts, queued_at, \
-        decision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', 0, ?9, ?10)";
+        decision, text_seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', 0, ?9, ?10, ?11)";
+    EditSource: "UPDATE OR FAIL sources SET title = coalesce(?2, title), host = CASE WHEN ?3 IS NULL THEN host ELSE nullif(?3, '') END, \
+        priority = coalesce(?4, priority), lane = coalesce(?5, lane), text_seq = coalesce(?6, text_seq) WHERE id = ?1";
+    CancelSource: "UPDATE OR FAIL sources SET status = 'cancelled', held = NULL, reason = ?3, finished_at = ?2, retry_at = NULL WHERE id = ?1";
+    InsertCampaign: "INSERT OR FAIL INTO campaigns (id, seq, title, host, lane, rows, first_source, queued_at, actor, reason) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    CancelCampaign: "UPDATE OR FAIL campaigns SET cancelled_at = ?2, cancelled_by = ?3, cancel_reason = ?4 WHERE id = ?1";
+    CancelRows: "UPDATE OR FAIL sources SET status = 'cancelled', held = NULL, reason = ?3, finished_at = ?2, retry_at = NULL \
+        WHERE id >= (SELECT first_source FROM campaigns WHERE campaigns.id = ?1) \
+        AND id < (SELECT first_source + rows FROM campaigns WHERE campaigns.id = ?1) \
+        AND status IN ('pending', 'waiting', 'disabled')";
+    EndCampaign: "UPDATE OR FAIL campaigns SET ended_at = ?2, done = ?3, failed = ?4, cancelled = ?5 WHERE id = ?1";
+    InsertImport: "INSERT OR FAIL INTO imports (seq, at, import, batch, first_source, queued, refused, actor) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    TakeLock: "INSERT OR FAIL INTO locks (seq, at, key, value, campaign, actor, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    ReleaseLock: "UPDATE OR FAIL locks SET released_at = ?1, released_by = ?2, release_reason = ?3 WHERE released_at IS NULL";
     EnableSource: "UPDATE OR FAIL sources SET status = 'pending', held = NULL, reason = NULL, retry_at = NULL WHERE id = ?1";
     DisableSource: "UPDATE OR FAIL sources SET status = 'disabled', held = 1, reason = ?2, retry_at = NULL WHERE id = ?1";
     DelaySource: "UPDATE OR FAIL sources SET status = 'waiting', held = 1, retry_at = ?2 WHERE id = ?1";

@@ -9,8 +9,8 @@ use crate::words::Word;
 use pointsman_model::decision::{Decision, Ruling, Subject};
 use pointsman_model::event::{CandidateStep, Event, StageBy};
 use pointsman_model::run::{AttemptToken, Completion, Failure, ModelFile, Run, RunEnd, RunReport, Work};
-use pointsman_model::source::NewSource;
-use pointsman_model::{DecisionId, Millis, ModelTag, Seq, SourceId};
+use pointsman_model::source::{CampaignRow, NewSource, SourceEdit};
+use pointsman_model::{Actor, CampaignId, DecisionId, Millis, ModelTag, Seq, SourceId};
 use rusqlite::params;
 
 /// Writes what follows from one event.
@@ -30,8 +30,80 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
         | Event::CandidateServed { .. }
         | Event::MorePairsWanted { .. } => 1,
 
-        Event::SourceQueued { source, new, decision } => queue_source(statements, at, *source, new, *decision)?,
-        Event::SourceEnabled { source, actor: _ } => statements.run(Sql::EnableSource, params![source.0 as i64])?,
+        Event::SourceQueued { source, new, decision } => queue_source(statements, seq, at, *source, new, None, *decision)?,
+        Event::CampaignQueued {
+            campaign,
+            new,
+            rows,
+            first,
+            actor,
+            reason,
+        } => queue_campaign(statements, seq, at, (*campaign, *rows, *first), new, (actor, reason))?,
+        Event::CampaignCancelled {
+            campaign,
+            left: _,
+            actor,
+            reason,
+        } => {
+            let campaign = campaign.0 as i64;
+            statements.run(Sql::CancelRows, params![campaign, at, reason])?;
+            statements.run(Sql::CancelCampaign, params![campaign, at, actor.0, reason])?
+        }
+        Event::CampaignEnded {
+            campaign,
+            done,
+            failed,
+            cancelled,
+        } => statements.run(Sql::EndCampaign, params![campaign.0 as i64, at, done, failed, cancelled])?,
+        Event::SourcesImported {
+            import,
+            batch,
+            digest: _,
+            first,
+            rows,
+            refused,
+            actor,
+        } => {
+            for (offset, new) in rows.iter().enumerate() {
+                queue_source(statements, seq, at, SourceId(first.0 + offset as u64), new, None, None)?;
+            }
+            let queued = rows.len() as i64;
+            statements.run(
+                Sql::InsertImport,
+                params![seq, at, import, batch, first.0 as i64, queued, refused, actor.0],
+            )?
+        }
+        Event::SourceEdited {
+            source,
+            edit,
+            actor: _,
+            reason: _,
+        } => {
+            let SourceEdit {
+                title,
+                body,
+                host,
+                priority,
+                lane,
+            } = edit;
+            let (lane, text_seq) = (lane.map(Word::word), body.as_ref().map(|_| seq));
+            statements.run(Sql::EditSource, params![source.0 as i64, title, host, priority, lane, text_seq])?
+        }
+        Event::SourceCancelled { source, actor: _, reason } => statements.run(Sql::CancelSource, params![source.0 as i64, at, reason])?,
+        Event::LockTaken { lock } => {
+            let campaign = lock.holder.map(|holder| holder.0 as i64);
+            let since = lock.since as i64;
+            statements.run(
+                Sql::TakeLock,
+                params![seq, since, lock.key.slug(), lock.value, campaign, lock.actor, lock.reason],
+            )?
+        }
+        Event::LockReleased { lock: _, actor, reason } => statements.run(Sql::ReleaseLock, params![at, actor.0, reason])?,
+        Event::SourceEnabled {
+            source,
+            actor: _,
+            reason: _,
+        } => statements.run(Sql::EnableSource, params![source.0 as i64])?,
         Event::SourceDisabled {
             source,
             actor: _,
@@ -125,11 +197,43 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
     Ok(())
 }
 
+fn queue_campaign(
+    statements: &mut Statements<'_>,
+    seq: i64,
+    at: i64,
+    (campaign, rows, first): (CampaignId, u32, SourceId),
+    new: &NewSource,
+    (actor, reason): (&Actor, &str),
+) -> rusqlite::Result<usize> {
+    for row in 1..=rows {
+        let place = CampaignRow { campaign, row };
+        let source = SourceId(first.0 + u64::from(row) - 1);
+        queue_source(statements, seq, at, source, new, Some(place), None)?;
+    }
+    statements.run(
+        Sql::InsertCampaign,
+        params![
+            campaign.0 as i64,
+            seq,
+            new.title,
+            new.host,
+            new.lane.word(),
+            rows,
+            first.0 as i64,
+            at,
+            actor.0,
+            reason
+        ],
+    )
+}
+
 fn queue_source(
     statements: &mut Statements<'_>,
+    seq: i64,
     at: i64,
     source: SourceId,
     new: &NewSource,
+    campaign: Option<CampaignRow>,
     decision: Option<DecisionId>,
 ) -> rusqlite::Result<usize> {
     // The body and the parameters stand in the event; no list shows them.
@@ -142,7 +246,9 @@ fn queue_source(
         priority,
         params: _,
     } = new;
-    let (campaign, row) = (None::<&str>, None::<i64>);
+    let own_title = campaign.map(|row| row.title(title));
+    let title = own_title.as_ref().unwrap_or(title);
+    let (campaign, row) = (campaign.map(|row| row.campaign.name()), campaign.map(|row| row.row));
     let decision = decision.map(|id| id.0 as i64);
     statements.run(
         Sql::InsertSource,
@@ -156,7 +262,8 @@ fn queue_source(
             row,
             priority,
             at,
-            decision
+            decision,
+            seq
         ],
     )
 }

@@ -43,8 +43,8 @@ pub use open::{Journal, OpenError, OpenOptions};
 pub use past::{Gained, SINCE_MAX};
 pub use reader::{Counts, DecisionFilter, LIMIT_MAX, ModelFilter, ReadError, Reader, RunFilter, SourceFilter, VersionUse};
 pub use rows::{
-    ActivationEnd, ActivationRow, CandidateRow, CodeRow, DecisionRecord, DecisionRow, Entry, ModelRow, PinRow, PolicyCanaryRow,
-    PolicyVersionRow, PreviousPolicy, QuarantineRow, RoleCause, RoleRow, RunRow, SourceRow, SourceStatus,
+    ActivationEnd, ActivationRow, CampaignView, CandidateRow, CodeRow, DecisionRecord, DecisionRow, Entry, ModelRow, PinRow,
+    PolicyCanaryRow, PolicyVersionRow, PreviousPolicy, QuarantineRow, RoleCause, RoleRow, RunRow, SourceRow, SourceStatus,
 };
 pub use snapshot::SnapshotError;
 pub use verify::{PROBLEMS_MAX, Problem, RebuildError, VerifyOptions, VerifyReport};

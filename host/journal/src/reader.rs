@@ -9,8 +9,8 @@ use pointsman_model::decision::{Decision, Link, Subject};
 use pointsman_model::event::{Event, Recorded, Recording};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::run::{RunClass, RunStatus};
-use pointsman_model::source::Lane;
-use pointsman_model::{DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
+use pointsman_model::source::{Lane, Origin};
+use pointsman_model::{CampaignId, DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
@@ -88,11 +88,22 @@ pub struct RunFilter {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceFilter {
     pub status: Option<SourceStatus>,
-    /// These only, as in [`RunFilter`]: where the running ones are wanted.
+    /// Those that are not over.
+    pub open: bool,
+    /// These only, as in [`RunFilter`]: where the state knows which.
     pub among: Option<Vec<SourceId>>,
     pub lane: Option<Lane>,
-    pub campaign: Option<String>,
+    /// The empty name stands for no host.
+    pub host: Option<String>,
+    pub origin: Option<Origin>,
+    /// Any but this origin.
+    pub origin_not: Option<Origin>,
+    pub campaign: Option<CampaignId>,
+    /// In the title, whatever the case of its ASCII letters.
+    pub text: Option<String>,
     pub before: Option<SourceId>,
+    /// None older than this one. What is frequent is found at once; for the rest it bounds how many rows are looked at.
+    pub from: Option<SourceId>,
     pub limit: u32,
 }
 
@@ -265,21 +276,36 @@ impl Reader {
     pub fn sources(&self, filter: &SourceFilter) -> Result<Vec<SourceRow>, ReadError> {
         let SourceFilter {
             status,
+            open,
             among,
             lane,
+            host,
+            origin,
+            origin_not,
             campaign,
+            text,
             before,
+            from,
             limit,
         } = filter;
         let mut page = Page::new(SOURCE_COLUMNS, "sources", "id");
-        match status {
-            Some(SourceStatus::Waiting | SourceStatus::Disabled) => page.few("sources_held", "held = 1"),
-            Some(SourceStatus::Pending | SourceStatus::Running | SourceStatus::Done | SourceStatus::GivenUp) | None => {}
+        match (status, among) {
+            (Some(SourceStatus::Waiting | SourceStatus::Disabled), None) => page.few("sources_held", "held = 1"),
+            _ => {}
         }
+        match host.as_deref() {
+            Some("") => page.fixed(Some("host IS NULL")),
+            host => page.value("host = ?", host.map(String::from)),
+        }
+        page.fixed(open.then_some("status IN ('pending', 'waiting', 'running', 'disabled')"));
+        page.word("origin", *origin);
+        page.value("origin <> ?", origin_not.map(Word::word));
+        page.value("instr(lower(title), lower(?)) > 0", text.clone());
+        page.value("id >= ?", from.map(|id| id.0 as i64));
         page.among(among.iter().flatten().map(|source| source.0), among.is_some());
         page.word("status", *status);
         page.word("lane", *lane);
-        page.value("campaign = ?", campaign.clone());
+        page.value("campaign = ?", campaign.map(CampaignId::name));
         page.value("id < ?", before.map(|id| id.0 as i64));
         page.read(self, *limit, rows::source)
     }
@@ -290,6 +316,43 @@ impl Reader {
             [id.0 as i64],
             rows::source,
         )
+    }
+
+    /// The text of a source, from the entry that brought it; none for a source that is not there.
+    pub fn source_body(&self, id: SourceId) -> Result<Option<String>, ReadError> {
+        let sql = format!("SELECT {ENTRY_COLUMNS} FROM events WHERE seq = (SELECT text_seq FROM sources WHERE id = ?1)");
+        let Some(entry) = self.maybe(&sql, [id.0 as i64], rows::entry)? else {
+            return Ok(None);
+        };
+        Ok(match parse(entry)?.event {
+            Event::SourceQueued { new, .. } | Event::CampaignQueued { new, .. } => Some(new.body),
+            Event::SourcesImported { first, mut rows, .. } => {
+                let offset = id.0.checked_sub(first.0).and_then(|offset| usize::try_from(offset).ok());
+                offset
+                    .filter(|offset| *offset < rows.len())
+                    .map(|offset| rows.swap_remove(offset).body)
+            }
+            Event::SourceEdited { edit, .. } => edit.body,
+            _ => None,
+        })
+    }
+
+    /// The newest source's number; 0 without any.
+    pub fn last_source(&self) -> Result<SourceId, ReadError> {
+        let last = self.maybe("SELECT id FROM sources ORDER BY id DESC LIMIT 1", [], |row| rows::number(row, 0))?;
+        Ok(SourceId(last.unwrap_or(0)))
+    }
+
+    /// Campaigns, newest first.
+    pub fn campaigns(&self, before: Option<CampaignId>, limit: u32) -> Result<Vec<CampaignView>, ReadError> {
+        let mut page = Page::new(CAMPAIGN_COLUMNS, "campaigns", "id");
+        page.value("id < ?", before.map(|id| id.0 as i64));
+        page.read(self, limit, rows::campaign)
+    }
+
+    pub fn campaign(&self, id: CampaignId) -> Result<Option<CampaignView>, ReadError> {
+        let sql = format!("SELECT {CAMPAIGN_COLUMNS} FROM campaigns WHERE id = ?1");
+        self.maybe(&sql, [id.0 as i64], rows::campaign)
     }
 
     pub fn models(&self, filter: &ModelFilter) -> Result<Vec<ModelRow>, ReadError> {

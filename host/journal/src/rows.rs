@@ -9,7 +9,7 @@ use pointsman_model::policy::{EngineKind, PolicyDescription, PolicyKind, PolicyR
 use pointsman_model::promotion::CandidateEnd;
 use pointsman_model::run::{AttemptToken, FailureClass, RunClass, RunStatus};
 use pointsman_model::source::{CampaignRow, Lane, Origin};
-use pointsman_model::{DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
+use pointsman_model::{CampaignId, DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
 use rusqlite::Row;
 use rusqlite::types::Type;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,28 @@ pub struct SourceRow {
     pub decision: Option<DecisionId>,
 }
 
+/// A campaign as it was queued, and how it ended. How far an open one is, the state counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CampaignView {
+    pub id: CampaignId,
+    pub seq: Seq,
+    pub title: String,
+    pub host: Option<String>,
+    pub lane: Lane,
+    pub rows: u32,
+    pub first_source: SourceId,
+    pub queued_at: Millis,
+    pub actor: String,
+    pub reason: String,
+    pub cancelled_at: Option<Millis>,
+    pub cancelled_by: Option<String>,
+    pub cancel_reason: Option<String>,
+    pub ended_at: Option<Millis>,
+    pub done: Option<u32>,
+    pub failed: Option<u32>,
+    pub cancelled: Option<u32>,
+}
+
 /// Where a source is, as lists show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,6 +80,8 @@ pub enum SourceStatus {
     Disabled,
     Done,
     GivenUp,
+    /// A person wanted it no more.
+    Cancelled,
 }
 
 impl SourceStatus {
@@ -73,6 +97,7 @@ impl SourceStatus {
             SourceStatus::Disabled => "Disabled",
             SourceStatus::Done => "Done",
             SourceStatus::GivenUp => "Given up",
+            SourceStatus::Cancelled => "Cancelled",
         }
     }
 }
@@ -85,6 +110,7 @@ impl Word for SourceStatus {
         SourceStatus::Disabled,
         SourceStatus::Done,
         SourceStatus::GivenUp,
+        SourceStatus::Cancelled,
     ];
 
     fn word(self) -> &'static str {
@@ -95,6 +121,7 @@ impl Word for SourceStatus {
             SourceStatus::Disabled => "disabled",
             SourceStatus::Done => "done",
             SourceStatus::GivenUp => "given_up",
+            SourceStatus::Cancelled => "cancelled",
         }
     }
 }
@@ -419,7 +446,7 @@ pub(crate) fn source(row: &Row<'_>) -> rusqlite::Result<SourceRow> {
         host: row.get(2)?,
         lane: word(row, 3)?,
         origin: word(row, 4)?,
-        campaign: campaign.map(|campaign| CampaignRow {
+        campaign: campaign.as_deref().and_then(CampaignId::parse).map(|campaign| CampaignRow {
             campaign,
             row: campaign_row.unwrap_or(0),
         }),
@@ -432,6 +459,31 @@ pub(crate) fn source(row: &Row<'_>) -> rusqlite::Result<SourceRow> {
         retry_at: maybe_number(row, 12)?,
         finished_at: maybe_number(row, 13)?,
         decision: maybe_number(row, 14)?.map(DecisionId),
+    })
+}
+
+pub(crate) const CAMPAIGN_COLUMNS: &str = "id, seq, title, host, lane, rows, first_source, queued_at, actor, reason, cancelled_at, \
+    cancelled_by, cancel_reason, ended_at, done, failed, cancelled";
+
+pub(crate) fn campaign(row: &Row<'_>) -> rusqlite::Result<CampaignView> {
+    Ok(CampaignView {
+        id: CampaignId(number(row, 0)?),
+        seq: Seq(number(row, 1)?),
+        title: row.get(2)?,
+        host: row.get(3)?,
+        lane: word(row, 4)?,
+        rows: row.get(5)?,
+        first_source: SourceId(number(row, 6)?),
+        queued_at: number(row, 7)?,
+        actor: row.get(8)?,
+        reason: row.get(9)?,
+        cancelled_at: maybe_number(row, 10)?,
+        cancelled_by: row.get(11)?,
+        cancel_reason: row.get(12)?,
+        ended_at: maybe_number(row, 13)?,
+        done: row.get(14)?,
+        failed: row.get(15)?,
+        cancelled: row.get(16)?,
     })
 }
 

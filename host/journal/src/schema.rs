@@ -29,6 +29,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "settings-history",
         sql: include_str!("migrations/0005-settings-history.sql"),
     },
+    Migration {
+        name: "campaigns",
+        sql: include_str!("migrations/0006-campaigns.sql"),
+    },
 ];
 
 struct Migration {

@@ -17,8 +17,8 @@ use pointsman_model::policy::{
 use pointsman_model::promotion::{CandidateEnd, ServedSample};
 use pointsman_model::run::{Completion, Pair, Run, RunClass, RunEnd, RunReport, Work};
 use pointsman_model::settings::{Settings, SettingsCause, SettingsPreset};
-use pointsman_model::source::Lane;
-use pointsman_model::{Actor, DecisionId, Digest, ModelTag, RunId, Seq, SourceId};
+use pointsman_model::source::{Lane, Lock, LockKey, NewSource, Origin, SourceEdit};
+use pointsman_model::{Actor, CampaignId, DecisionId, Digest, ModelTag, RunId, Seq, SourceId};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,68 @@ fn examples() -> Vec<Event> {
             term: 3,
         },
         queued_in_full(),
-        Event::SourceEnabled { source, actor: actor() },
+        Event::SourceEnabled {
+            source,
+            actor: actor(),
+            reason: String::new(),
+        },
+        Event::SourceEnabled {
+            source,
+            actor: actor(),
+            reason: reason(),
+        },
+        Event::CampaignQueued {
+            campaign: CampaignId(3),
+            new: new_source("Learn Latin"),
+            rows: 12,
+            first: source,
+            actor: actor(),
+            reason: reason(),
+        },
+        Event::CampaignCancelled {
+            campaign: CampaignId(3),
+            left: 4,
+            actor: actor(),
+            reason: reason(),
+        },
+        Event::CampaignEnded {
+            campaign: CampaignId(3),
+            done: 6,
+            failed: 2,
+            cancelled: 4,
+        },
+        Event::SourcesImported {
+            import: "file-1".into(),
+            batch: 2,
+            digest: u64::MAX,
+            first: source,
+            rows: vec![new_source("One"), new_source("Two")],
+            refused: 1,
+            actor: actor(),
+        },
+        Event::SourceEdited {
+            source,
+            edit: SourceEdit {
+                title: Some("Another".into()),
+                body: Some("text".into()),
+                host: Some(String::new()),
+                priority: Some(-3),
+                lane: Some(Lane::Curriculum),
+            },
+            actor: actor(),
+            reason: reason(),
+        },
+        Event::SourceCancelled {
+            source,
+            actor: actor(),
+            reason: reason(),
+        },
+        Event::LockTaken { lock: lock() },
+        Event::LockReleased {
+            lock: lock(),
+            actor: actor(),
+            reason: reason(),
+        },
         Event::SourceDisabled {
             source,
             actor: actor(),
@@ -413,6 +474,29 @@ fn decision_with(verdict: Verdict) -> Event {
     }))
 }
 
+fn new_source(title: &str) -> NewSource {
+    NewSource {
+        title: title.into(),
+        body: "a text".into(),
+        host: Some("news".into()),
+        lane: Lane::Queue,
+        origin: Origin::Campaign,
+        priority: 2,
+        params: None,
+    }
+}
+
+fn lock() -> Lock {
+    Lock {
+        key: LockKey::Host,
+        value: "news".into(),
+        holder: Some(CampaignId(3)),
+        since: START,
+        actor: "web".into(),
+        reason: "because of the weather".into(),
+    }
+}
+
 /// A new variant does not compile until it is named here, and then lacks an example and a golden line.
 fn variant(event: &Event) -> usize {
     match event {
@@ -453,10 +537,18 @@ fn variant(event: &Event) -> usize {
         Event::InputReleased { .. } => 34,
         Event::PresetSaved { .. } => 35,
         Event::PresetDeleted { .. } => 36,
+        Event::CampaignQueued { .. } => 37,
+        Event::CampaignCancelled { .. } => 38,
+        Event::CampaignEnded { .. } => 39,
+        Event::SourcesImported { .. } => 40,
+        Event::SourceEdited { .. } => 41,
+        Event::SourceCancelled { .. } => 42,
+        Event::LockTaken { .. } => 43,
+        Event::LockReleased { .. } => 44,
     }
 }
 
-const VARIANTS: usize = 37;
+const VARIANTS: usize = 45;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")

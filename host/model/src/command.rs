@@ -1,23 +1,73 @@
 //! Commands: what is asked of the coordinator. Each is handled whole or refused whole.
 
-use crate::ids::{Actor, Digest, ModelTag, RunId, SourceId};
+use crate::ids::{Actor, CampaignId, Digest, ModelTag, RunId, SourceId};
 use crate::policy::{PolicyDescription, PolicyKind, SwapReport};
 use crate::promotion::ServedSample;
 use crate::run::{AttemptToken, RunReport};
 use crate::settings::{Settings, SettingsCause, SettingsPreset};
-use crate::source::NewSource;
+use crate::source::{LockKey, NewSource, SourceEdit};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// The host has started. Comes first, once per start; `policies_loaded` names the generations whose code could be loaded.
     StartHost {
         version: String,
+        /// The automatic loop is stopped from the start, whatever it was before.
+        paused: bool,
     },
     SubmitSource(NewSource),
+    /// N sources of one definition at once, none merged with another.
+    SubmitCampaign {
+        new: NewSource,
+        rows: u32,
+        actor: Actor,
+        reason: String,
+    },
+    /// What is left of a campaign leaves; its runs go on unless they are to be ended, too.
+    CancelCampaign {
+        campaign: CampaignId,
+        end_runs: bool,
+        actor: Actor,
+        reason: String,
+    },
+    /// One batch of an import. A batch that was taken before is answered and not taken again.
+    ImportSources(ImportBatch),
     /// Bring a disabled source back.
     EnableSource {
         source: SourceId,
         actor: Actor,
+        reason: String,
+    },
+    /// Change a source that is not running.
+    EditSource {
+        source: SourceId,
+        edit: SourceEdit,
+        actor: Actor,
+        reason: String,
+    },
+    /// A source leaves without having been done.
+    CancelSource {
+        source: SourceId,
+        actor: Actor,
+        reason: String,
+    },
+    /// Run a source now, beside the automatic loop, whether that is on or off.
+    RunSource {
+        source: SourceId,
+        actor: Actor,
+        reason: String,
+    },
+    /// Hold selection to one host or campaign until somebody releases it.
+    TakeLock {
+        key: LockKey,
+        value: String,
+        actor: Actor,
+        reason: String,
+    },
+    /// Let the lock go. A campaign that held it does not take it again.
+    ReleaseLock {
+        actor: Actor,
+        reason: String,
     },
     DisableSource {
         source: SourceId,
@@ -28,6 +78,8 @@ pub enum Command {
     StartTraining {
         actor: Actor,
         reason: String,
+        /// Asked by a program that only sees to it that training runs: refused where somebody has stopped it.
+        automatic: bool,
     },
     /// No new picks; runs under way end by themselves.
     StopTraining {
@@ -144,6 +196,21 @@ pub enum Command {
     },
     /// A deadline has come.
     Tick,
+}
+
+/// Sources of one stretch of an imported file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImportBatch {
+    /// Names the import, from repeat to repeat.
+    pub import: String,
+    /// From 0, without a gap.
+    pub batch: u32,
+    /// Of the stretch as it stands in the file, so that another file under the same name is found out.
+    pub digest: u64,
+    pub rows: Vec<NewSource>,
+    /// Lines of the stretch that were not taken, for the record.
+    pub refused: u32,
+    pub actor: Actor,
 }
 
 /// One version of an activation.

@@ -1,12 +1,12 @@
 //! Events: past facts in the journal. A journaled event is never changed; its shape only grows by fields with a default.
 
 use crate::decision::Decision;
-use crate::ids::{Actor, DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
+use crate::ids::{Actor, CampaignId, DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
 use crate::policy::{Fault, PolicyDescription, PolicyKind, PolicyRef, SwapReport};
 use crate::promotion::{CandidateEnd, ServedSample};
 use crate::run::{AttemptToken, Run, RunReport};
 use crate::settings::{Settings, SettingsCause, SettingsPreset};
-use crate::source::{Lane, NewSource};
+use crate::source::{Lane, Lock, NewSource, SourceEdit};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,9 +22,70 @@ pub enum Event {
         #[serde(default)]
         decision: Option<DecisionId>,
     },
+    /// Rows 1 to `rows` of a campaign, sources from `first` on: each as `new` says, with the row's own title.
+    CampaignQueued {
+        campaign: CampaignId,
+        new: NewSource,
+        rows: u32,
+        first: SourceId,
+        actor: Actor,
+        #[serde(default)]
+        reason: String,
+    },
+    /// What was neither done nor running of it has left.
+    CampaignCancelled {
+        campaign: CampaignId,
+        /// Sources that left.
+        left: u32,
+        actor: Actor,
+        #[serde(default)]
+        reason: String,
+    },
+    /// Nothing of it waits or runs any more. Comes again where a disabled row is brought back and ends.
+    CampaignEnded {
+        campaign: CampaignId,
+        done: u32,
+        failed: u32,
+        cancelled: u32,
+    },
+    /// One stretch of an imported file: sources from `first` on.
+    SourcesImported {
+        import: String,
+        batch: u32,
+        digest: u64,
+        first: SourceId,
+        rows: Vec<NewSource>,
+        #[serde(default)]
+        refused: u32,
+        actor: Actor,
+    },
+    SourceEdited {
+        source: SourceId,
+        edit: SourceEdit,
+        actor: Actor,
+        #[serde(default)]
+        reason: String,
+    },
+    /// A source leaves: somebody wants it no more.
+    SourceCancelled {
+        source: SourceId,
+        actor: Actor,
+        #[serde(default)]
+        reason: String,
+    },
+    LockTaken {
+        lock: Lock,
+    },
+    LockReleased {
+        lock: Lock,
+        actor: Actor,
+        reason: String,
+    },
     SourceEnabled {
         source: SourceId,
         actor: Actor,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
     },
     SourceDisabled {
         source: SourceId,
@@ -311,6 +372,14 @@ impl Event {
         match self {
             Event::HostStarted { .. } => "host_started",
             Event::SourceQueued { .. } => "source_queued",
+            Event::CampaignQueued { .. } => "campaign_queued",
+            Event::CampaignCancelled { .. } => "campaign_cancelled",
+            Event::CampaignEnded { .. } => "campaign_ended",
+            Event::SourcesImported { .. } => "sources_imported",
+            Event::SourceEdited { .. } => "source_edited",
+            Event::SourceCancelled { .. } => "source_cancelled",
+            Event::LockTaken { .. } => "lock_taken",
+            Event::LockReleased { .. } => "lock_released",
             Event::SourceEnabled { .. } => "source_enabled",
             Event::SourceDisabled { .. } => "source_disabled",
             Event::RetryScheduled { .. } => "retry_scheduled",

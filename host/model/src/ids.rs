@@ -25,6 +25,10 @@ number_id!(
     SourceId
 );
 number_id!(
+    /// A campaign, numbered from 1 in the order of submission.
+    CampaignId
+);
+number_id!(
     /// One execution of a source. A retry is a new run.
     RunId
 );
@@ -41,6 +45,17 @@ number_id!(
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ModelTag(pub String);
+
+impl CampaignId {
+    /// Its name in lists and contexts: `c-3`.
+    pub fn name(self) -> String {
+        format!("c-{}", self.0)
+    }
+
+    pub fn parse(name: &str) -> Option<CampaignId> {
+        name.strip_prefix("c-")?.parse().ok().map(CampaignId)
+    }
+}
 
 impl ModelTag {
     pub fn numbered(n: u64) -> ModelTag {
@@ -60,6 +75,8 @@ impl fmt::Display for ModelTag {
 pub struct Actor(pub String);
 
 impl Actor {
+    /// What the host does by its own rules.
+    pub const HOST: &str = "host";
     /// Takes a version out of service that fails again and again.
     pub const BREAKER: &str = "breaker";
     /// Takes back what nobody confirmed in time.

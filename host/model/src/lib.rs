@@ -7,6 +7,8 @@
 //! | --- | --- | --- |
 //! | source | one thing that may be trained on, in the operators' queue or seeded by the curriculum | [`source`] |
 //! | host | the place or domain a source belongs to; the key of diversity, caps and locks | [`source`] |
+//! | campaign | N sources of one definition, each a row with its own marker | [`source`] |
+//! | lock | one record that holds selection to a host or a campaign | [`source`] |
 //! | run, attempt | one execution of a source; an [`AttemptToken`](run::AttemptToken) fences it | [`run`] |
 //! | outcome | the one, append-only result of a run | [`run`] |
 //! | model tag | a trained model version | [`promotion`] |

@@ -28,6 +28,10 @@ pub struct Settings {
     pub same_host_cap: u32,
     /// Picks looked back upon for host diversity.
     pub recent_host_window: u32,
+    /// On: a campaign under way holds the lock, and its rows are picked alone and in order. Off: hosts take turns.
+    pub campaign_lock: bool,
+    /// Least seconds between two picks; 0 picks as soon as there is room.
+    pub loop_interval_s: u32,
     /// Failed attempts a source may have.
     pub retry_budget: u32,
     /// Most pending curriculum sources; at or above it the curriculum is not asked.
@@ -69,6 +73,8 @@ impl Default for Settings {
             curriculum_fallback: true,
             same_host_cap: 1,
             recent_host_window: 3,
+            campaign_lock: false,
+            loop_interval_s: 0,
             retry_budget: 3,
             curriculum_pending_max: 4,
             curriculum_interval_s: 2,
@@ -164,6 +170,7 @@ impl Settings {
         whole("reserved_slots", self.reserved_slots, 0, self.global_max.saturating_sub(1));
         whole("same_host_cap", self.same_host_cap, 1, 64);
         whole("recent_host_window", self.recent_host_window, 0, 64);
+        whole("loop_interval_s", self.loop_interval_s, 0, 3_600);
         whole("retry_budget", self.retry_budget, 0, 100);
         whole("curriculum_pending_max", self.curriculum_pending_max, 0, 1000);
         whole("curriculum_interval_s", self.curriculum_interval_s, 1, 86_400);

@@ -28,6 +28,7 @@ pub struct WantedRun {
 pub struct WantedSource {
     pub id: u64,
     pub title: String,
+    /// Not part of the state: whoever tells the wants reads it from the journal.
     pub body: String,
 }
 

@@ -50,30 +50,60 @@ fn contained(library: &Library, engine: EngineKind, name: &str, code: &[u8], cla
         coordinator.handle(now, command, &mut engines).expect("the command fits").events
     };
     let actor = Actor::new("test");
-    told(Command::StartHost { version: "test".into() });
+    told(Command::StartHost {
+        version: "test".into(),
+        paused: false,
+    });
     told(Command::activate(description, actor.clone(), ""));
     for title in ["first", "second"] {
         let (body, host) = (String::new(), Some(format!("{title} host")));
-        let new = NewSource { title: title.into(), body, host, lane: Lane::Queue, origin: Origin::Cli, priority: 0, params: None };
+        let new = NewSource {
+            title: title.into(),
+            body,
+            host,
+            lane: Lane::Queue,
+            origin: Origin::Cli,
+            priority: 0,
+            params: None,
+        };
         told(Command::SubmitSource(new));
     }
-    let events = told(Command::StartTraining { actor, reason: String::new() });
+    let events = told(Command::StartTraining {
+        actor,
+        reason: String::new(),
+        automatic: false,
+    });
     let bootstrap = planned(&events).expect("the first model is planned");
 
     let before = cpu_ms();
-    let events = told(Command::ReportFinished { token: bootstrap, report: completed() });
+    let events = told(Command::ReportFinished {
+        token: bootstrap,
+        report: completed(),
+    });
     let took_ms = cpu_ms() - before;
     let decision = decided(&events);
     let declined = &decision.ruling.declined[0];
-    println!("{name:<28} {:<14} {took_ms:>6.1} ms  {}", declined.fault.class.slug(), declined.fault.detail);
+    println!(
+        "{name:<28} {:<14} {took_ms:>6.1} ms  {}",
+        declined.fault.class.slug(),
+        declined.fault.detail
+    );
     assert_eq!(decision.ruling.link, Link::BuiltIn, "{name}: the fallback answers");
     assert_eq!((declined.link, &declined.policy), (Link::Active, &policy), "{name}");
-    assert!(is(declined.fault.class, class), "{name} ended by {:?}: {}", declined.fault.class, declined.fault.detail);
+    assert!(
+        is(declined.fault.class, class),
+        "{name} ended by {:?}: {}",
+        declined.fault.class,
+        declined.fault.detail
+    );
     assert!(took_ms < CONTAINED_WITHIN_MS, "{name} took {took_ms:.1} ms");
     let run = planned(&events).expect("a run is planned all the same");
 
     // The next decision finds nothing changed.
-    let events = told(Command::ReportFinished { token: run, report: completed() });
+    let events = told(Command::ReportFinished {
+        token: run,
+        report: completed(),
+    });
     let next = decided(&events);
     assert_eq!(next.ruling.link, Link::BuiltIn, "{name}: the second time");
     assert!(is(next.ruling.declined[0].fault.class, class), "{name}: the second time");
@@ -100,7 +130,22 @@ fn decided(events: &[pointsman_model::event::Emitted]) -> Decision {
 }
 
 fn completed() -> RunReport {
-    let losses = vec![HostLoss { host: "first host".into(), before: None, after: 3.0 }];
-    let model = Some(ModelFile { digest: Default::default(), bytes: 1, path: "models/1".into() });
-    RunReport { duration_ms: 1, end: RunEnd::Completed(Completion { losses, model, ..Completion::default() }) }
+    let losses = vec![HostLoss {
+        host: "first host".into(),
+        before: None,
+        after: 3.0,
+    }];
+    let model = Some(ModelFile {
+        digest: Default::default(),
+        bytes: 1,
+        path: "models/1".into(),
+    });
+    RunReport {
+        duration_ms: 1,
+        end: RunEnd::Completed(Completion {
+            losses,
+            model,
+            ..Completion::default()
+        }),
+    }
 }

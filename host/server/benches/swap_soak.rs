@@ -84,6 +84,7 @@ fn main() -> Result<()> {
         Command::StartTraining {
             actor: Actor::new("soak"),
             reason: String::new(),
+            automatic: false,
         },
         Vec::new(),
     )?;
@@ -267,6 +268,7 @@ impl Soak {
         inbox.send_blocking(
             Command::StartHost {
                 version: "soak".to_string(),
+                paused: false,
             },
             Vec::new(),
         )?;

@@ -5,6 +5,7 @@ pub mod exit;
 mod junit;
 mod policy;
 mod progress;
+mod queue;
 mod settings;
 mod show;
 mod sign;
@@ -53,7 +54,10 @@ enum Command {
     Status,
     /// What waits to be trained on.
     #[command(subcommand)]
-    Queue(Queue),
+    Queue(queue::Queue),
+    /// Many sources of one definition.
+    #[command(subcommand)]
+    Campaign(queue::Campaign),
     /// Runs, newest first.
     Jobs(Jobs),
     /// One run: its curve's end, its log's end.
@@ -162,35 +166,14 @@ pub struct UpOptions {
     /// Slots of these that are kept for evaluations and canaries.
     #[arg(long, env = "POINTSMAN_RESERVED_SLOTS", value_name = "SLOTS")]
     pub reserved_slots: Option<u32>,
+    /// Start with the automatic loop stopped, whatever it was before.
+    #[arg(long, conflicts_with = "demo")]
+    pub paused: bool,
     /// A small set of sources and quick settings: the whole loop in about two minutes.
     #[arg(long)]
     pub demo: bool,
     #[command(flatten)]
     pub(crate) ceilings: policy::Ceilings,
-}
-
-#[derive(Subcommand, Debug)]
-enum Queue {
-    /// Put a source into the queue.
-    Add {
-        #[arg(long)]
-        title: String,
-        #[arg(long)]
-        host: Option<String>,
-        /// The text to train on; without one, the host's own corpus.
-        #[arg(long, conflicts_with = "file")]
-        body: Option<String>,
-        #[arg(long)]
-        file: Option<PathBuf>,
-        #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
-        priority: i32,
-    },
-    List {
-        #[arg(long)]
-        status: Option<String>,
-        #[arg(long, default_value_t = 30)]
-        limit: u32,
-    },
 }
 
 #[derive(Args, Debug)]
@@ -418,9 +401,14 @@ enum Models {
 
 #[derive(Subcommand, Debug)]
 enum Train {
+    /// What is wanted and what is, by whom and why; slots and what is in them.
+    Status,
     Start {
         #[arg(long, default_value = "")]
         reason: String,
+        /// Only see to it that training runs: refused where somebody has stopped it.
+        #[arg(long)]
+        automatic: bool,
     },
     /// No new runs; those under way end by themselves.
     Stop {
@@ -458,27 +446,8 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
         Command::Up(options) => up::up(options, json),
         Command::Watch => watch::watch(&url, json),
         Command::Status => done(show::status(&client, json)),
-        Command::Queue(Queue::Add {
-            title,
-            host,
-            body,
-            file,
-            priority,
-        }) => {
-            let body = match (body, file) {
-                (Some(body), _) => body,
-                (None, Some(file)) => {
-                    std::fs::read_to_string(&file).map_err(|error| Exit::failed(format!("{} cannot be read: {error}", file.display())))?
-                }
-                (None, None) => String::new(),
-            };
-            done(show::queue_add(
-                &client,
-                json,
-                json!({ "title": title, "host": host, "body": body, "priority": priority }),
-            ))
-        }
-        Command::Queue(Queue::List { status, limit }) => done(show::queue_list(&client, json, status.as_deref(), limit)),
+        Command::Queue(order) => queue::queue(&client, json, order),
+        Command::Campaign(order) => done(queue::campaign(&client, json, order)),
         Command::Jobs(Jobs { status, limit }) => done(show::jobs(&client, json, status.as_deref(), limit)),
         Command::Job { id, log: true } => done(show::job_log(&client, id)),
         Command::Job { id, log: false } => done(show::job(&client, json, id)),
@@ -575,7 +544,8 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
             let path = format!("/api/v1/models/{}/reject", client::url_encoded(&tag));
             done(show::post(&client, json, &path, &reason, &format!("{tag} is turned down")))
         }
-        Command::Train(Train::Start { reason }) => done(show::post(&client, json, "/api/v1/training/start", &reason, "training is on")),
+        Command::Train(Train::Status) => done(show::capacity(&client, json)),
+        Command::Train(Train::Start { reason, automatic }) => done(show::train_start(&client, json, &reason, automatic)),
         Command::Train(Train::Stop { reason }) => done(show::post(
             &client,
             json,

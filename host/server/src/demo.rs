@@ -96,6 +96,7 @@ fn due(known: &BTreeSet<String>, state: &State) -> Option<(&'static str, Vec<Com
         commands.push(Command::StartTraining {
             actor: Actor::new("demo"),
             reason: "pointsman up --demo".to_string(),
+            automatic: true,
         });
         return Some((FIRST_STEP, commands));
     }

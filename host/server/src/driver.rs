@@ -12,10 +12,11 @@ use crate::view::{Batch, View};
 use anyhow::Context as _;
 use pointsman_coordinator::{Coordinator, Policies, Reply};
 use pointsman_journal::{AppendError, Journal, Reader};
-use pointsman_model::Seq;
 use pointsman_model::command::Command;
 use pointsman_model::event::{Emitted, Recorded};
 use pointsman_model::wants::Wants;
+use pointsman_model::{Seq, SourceId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
@@ -27,6 +28,8 @@ const STEP_COMMANDS_MAX: usize = 256;
 const STEP_WITHIN: Duration = Duration::from_millis(2);
 /// Events between two snapshots: what a start has to replay at most.
 const SNAPSHOT_EVERY: u64 = 2_000;
+/// And for each so many open sources one event more: a snapshot holds them all, and writing it costs by their number.
+const SNAPSHOT_SOURCES: u64 = 4;
 /// While the journal cannot be written, how often that is tried.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// Least time between two tries that callers cause.
@@ -107,6 +110,8 @@ struct Loop {
     view_waits: bool,
     wants_told: Instant,
     wants_wait: bool,
+    /// Texts of the sources that run: the state has none.
+    bodies: BTreeMap<SourceId, String>,
     /// Since when the journal cannot be written, and when that was last tried.
     read_only: Option<ReadOnly>,
 }
@@ -174,6 +179,7 @@ impl Loop {
             view_waits: false,
             wants_told: Instant::now(),
             wants_wait: false,
+            bodies: BTreeMap::new(),
             read_only: None,
         }
     }
@@ -343,16 +349,41 @@ impl Loop {
         self.wants_wait = true;
         // An error says only that nobody listens.
         let _ = self.events.send(batch);
-        if self.last_seq.0 - self.snapshot_seq.0 >= SNAPSHOT_EVERY {
+        let open = self.coordinator.state().sources.len() as u64;
+        if self.last_seq.0 - self.snapshot_seq.0 >= SNAPSHOT_EVERY + open / SNAPSHOT_SOURCES {
             self.store_snapshot();
         }
         Ok(())
     }
 
     fn tell_wants(&mut self) {
-        (self.on_wants)(self.coordinator.wants());
         self.wants_told = Instant::now();
-        self.wants_wait = false;
+        let mut wants = self.coordinator.wants();
+        match self.fill_in_bodies(&mut wants) {
+            Ok(()) => {
+                (self.on_wants)(wants);
+                self.wants_wait = false;
+            }
+            // A run without its text would train on something else: it is told as soon as the text can be read.
+            Err(error) => {
+                tracing::warn!("what should run is not told to the runner yet: {error:#}");
+                self.wants_wait = true;
+            }
+        }
+    }
+
+    fn fill_in_bodies(&mut self, wants: &mut Wants) -> anyhow::Result<()> {
+        let mut known = std::mem::take(&mut self.bodies);
+        for source in wants.runs.iter_mut().filter_map(|run| run.source.as_mut()) {
+            let id = SourceId(source.id);
+            let body = match known.remove(&id) {
+                Some(body) => body,
+                None => self.reader.source_body(id).context("read a source's text")?.unwrap_or_default(),
+            };
+            source.body.clone_from(&body);
+            self.bodies.insert(id, body);
+        }
+        Ok(())
     }
 
     fn give_view(&mut self) {

@@ -71,6 +71,8 @@ pub struct HostOptions {
     pub reserved_slots: Option<u32>,
     /// At the end, replay the whole journal and compare it with the state.
     pub check_replay: bool,
+    /// Start with the automatic loop stopped, whatever it was before.
+    pub paused: bool,
     pub journal: OpenOptions,
 }
 
@@ -91,6 +93,7 @@ impl HostOptions {
             global_max: None,
             reserved_slots: None,
             check_replay: false,
+            paused: false,
             journal: OpenOptions::default(),
         }
     }
@@ -239,6 +242,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         global_max,
         reserved_slots,
         check_replay,
+        paused,
         journal,
     } = options;
     std::fs::create_dir_all(&data).with_context(|| format!("the data directory {} cannot be made", data.display()))?;
@@ -307,6 +311,7 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         .send_blocking(
             Command::StartHost {
                 version: env!("CARGO_PKG_VERSION").to_string(),
+                paused,
             },
             Vec::new(),
         )

@@ -2,12 +2,14 @@
 
 mod assets;
 mod body;
+mod campaigns;
 mod completions;
 mod decisions;
 mod document;
 mod explain;
 mod fresh;
 mod guard;
+mod import;
 mod jobs;
 mod live;
 mod metrics;
@@ -15,6 +17,7 @@ mod models;
 mod once;
 mod overview;
 mod policies;
+mod queue;
 mod replays;
 mod routes;
 mod settings;
@@ -24,12 +27,13 @@ mod swaps;
 mod training;
 mod versions;
 
+pub use campaigns::CampaignBody;
 pub(crate) use document::{fields as help_fields, find as find_help};
 pub use guard::Guard;
 pub(crate) use jobs::point;
 pub use policies::{PolicyUpload, accepted, refused, settings_of, settings_rows};
 pub use replays::{DryRunBody, ValueBody, VerifyBody};
-pub use sources::SourceBody;
+pub use sources::{EditBody, SourceBody, source_page};
 pub use swaps::{ActivateBody, CanaryBody};
 
 use crate::host::Parts;
@@ -85,6 +89,8 @@ pub fn router(app: App, guard: Guard) -> Router {
 fn routes() -> Routes {
     let routes = Routes::new();
     let routes = of_runs(routes);
+    let routes = of_the_queue(routes);
+    let routes = of_decisions(routes);
     let routes = of_policies(routes);
     let routes = of_operation(routes);
     of_the_host(routes)
@@ -119,6 +125,10 @@ fn of_runs(routes: Routes) -> Routes {
             jobs::cancel,
             about("End a run").changes().optional_body::<ReasonBody>().answers::<Done>(),
         )
+}
+
+fn of_the_queue(routes: Routes) -> Routes {
+    routes
         .get(
             "/api/v1/sources",
             sources::list,
@@ -135,6 +145,55 @@ fn of_runs(routes: Routes) -> Routes {
                 .answers_at::<Done>(201, "It is queued; source is its number."),
         )
         .post(
+            "/api/v1/sources/import",
+            import::import,
+            about("Queue the sources of a file, as it is read")
+                .detail("The body is the file: JSON lines (application/x-ndjson) or CSV (text/csv). A line that is not taken is told, and the others are queued. A nonce makes a repeat double nothing.")
+                .query::<import::Asked>()
+                .answers_in_lines::<wire::ImportLine>("Progress and refused lines, then the report."),
+        )
+        .get(
+            "/api/v1/sources/next",
+            queue::next,
+            about("What would be picked now, and why not another")
+                .query::<queue::About>()
+                .answers::<wire::NextPick>(),
+        )
+        .get(
+            "/api/v1/sources/{id}",
+            sources::show,
+            about("One source: its runs, and what became of it").answers::<wire::SourceDetail>(),
+        )
+        .patch(
+            "/api/v1/sources/{id}",
+            sources::edit,
+            about("Change a source that does not run").changes().body::<EditBody>().answers::<Done>(),
+        )
+        .post(
+            "/api/v1/sources/{id}/move",
+            sources::move_lane,
+            about("Put a source into the other lane")
+                .changes()
+                .body::<sources::MoveBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/sources/{id}/cancel",
+            sources::cancel,
+            about("Take a source out for good")
+                .changes()
+                .optional_body::<ReasonBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/sources/{id}/run",
+            sources::run,
+            about("Run a source by hand, whatever the policy would pick")
+                .changes()
+                .optional_body::<ReasonBody>()
+                .answers::<Done>(),
+        )
+        .post(
             "/api/v1/sources/{id}/enable",
             sources::enable,
             about("Bring a disabled source back").changes().answers::<Done>(),
@@ -147,6 +206,59 @@ fn of_runs(routes: Routes) -> Routes {
                 .optional_body::<ReasonBody>()
                 .answers::<Done>(),
         )
+        .get(
+            "/api/v1/campaigns",
+            campaigns::list,
+            about("Campaigns, newest first")
+                .query::<campaigns::Filter>()
+                .answers::<wire::CampaignList>(),
+        )
+        .post(
+            "/api/v1/campaigns",
+            campaigns::submit,
+            about("Queue many sources of one definition")
+                .changes()
+                .body::<CampaignBody>()
+                .answers_at::<Done>(201, "It is queued."),
+        )
+        .get(
+            "/api/v1/campaigns/{id}",
+            campaigns::show,
+            about("One campaign, counted").answers::<wire::CampaignRow>(),
+        )
+        .post(
+            "/api/v1/campaigns/{id}/cancel",
+            campaigns::cancel,
+            about("Take out what is left of a campaign")
+                .changes()
+                .optional_body::<campaigns::CancelBody>()
+                .answers::<Done>(),
+        )
+        .get(
+            "/api/v1/queue",
+            queue::summary,
+            about("Queue, lanes and capacity").answers::<wire::QueueSummary>(),
+        )
+        .post(
+            "/api/v1/queue/lock",
+            queue::lock,
+            about("Hold selection to one host or campaign")
+                .changes()
+                .body::<queue::LockBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/queue/unlock",
+            queue::unlock,
+            about("Let selection go on with all")
+                .changes()
+                .optional_body::<ReasonBody>()
+                .answers::<Done>(),
+        )
+}
+
+fn of_decisions(routes: Routes) -> Routes {
+    routes
         .get(
             "/api/v1/decisions",
             decisions::list,
@@ -362,7 +474,7 @@ fn of_operation(routes: Routes) -> Routes {
         about("Let the automatic loop pick sources")
             .detail("Durable, with who and why; starting what is started changes nothing.")
             .changes()
-            .optional_body::<ReasonBody>()
+            .optional_body::<training::StartBody>()
             .answers::<Done>()
     };
     let stop = || {
@@ -483,6 +595,11 @@ fn of_operation(routes: Routes) -> Routes {
                 .if_match(false)
                 .query::<settings::ChangeQuery>()
                 .answers::<wire::SettingsAnswer>(),
+        )
+        .get(
+            "/api/v1/training",
+            training::show,
+            about("What is wanted of the automatic loop and what is, and what is in which slot").answers::<wire::Capacity>(),
         )
         .post("/api/v1/training/start", training::start, start())
         .post("/api/v1/training/stop", training::stop, stop())

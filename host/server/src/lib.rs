@@ -14,6 +14,7 @@
 //! | [`verification`] | decisions made again from their records |
 //! | [`versions`], [`signing`] | versions as the journal keeps them, and who signed them |
 //! | [`settings`] | live settings with their words, bounds and differences |
+//! | [`import`] | sources from a file, line by line |
 //! | [`standard`] | standard requests, and what they tell about a candidate |
 //! | [`host`] | all of it started and ended in order |
 //! | [`cli`] | the command line; [`story`] and [`demo`] are what `up` tells and shows |
@@ -32,6 +33,7 @@ pub mod host;
 pub mod http;
 pub mod hub;
 pub mod idempotency;
+pub mod import;
 pub mod inbox;
 pub mod off_policy;
 pub mod patch;

@@ -80,6 +80,11 @@ impl Installer {
         check(&self.library, offer, self.ceilings, &mut |_| {})
     }
 
+    /// The library that decides live: for a question of which nothing follows.
+    pub fn library_for_preview(&self) -> Library {
+        self.library.clone()
+    }
+
     /// An empty library that compiles as this host does, from the same cache.
     pub fn library_for_verification(&self) -> Library {
         self.library.empty()

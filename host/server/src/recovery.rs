@@ -10,7 +10,7 @@ use pointsman_model::event::{Event, Recorded};
 use std::sync::Arc;
 
 /// Entries read at a time.
-const PAGE: u32 = 1_000;
+const PAGE: u32 = 250;
 /// Entries of the past that the lists of the first screen are filled from.
 const HISTORY: u64 = 5_000;
 
@@ -59,7 +59,7 @@ pub fn view(reader: &Reader, last_seq: Seq) -> anyhow::Result<View> {
         view.note_activation(activation, signed_by);
     }
     let mut entries = Vec::new();
-    replay(reader, from, |recorded| entries.push(recorded.clone()))?;
+    replay(reader, from, |recorded| entries.push(without_rows(recorded)))?;
     let mut contexts = vec![None; entries.len()];
     let shown = entries
         .iter()
@@ -75,6 +75,34 @@ pub fn view(reader: &Reader, last_seq: Seq) -> anyhow::Result<View> {
     }
     view.fold(&Arc::new(Batch { entries, contexts }));
     Ok(view)
+}
+
+/// What the lists need of an entry: the rows of an import would be most of the memory of a start.
+fn without_rows(recorded: &Recorded) -> Recorded {
+    match &recorded.event {
+        Event::SourcesImported {
+            import,
+            batch,
+            digest,
+            first,
+            rows: _,
+            refused,
+            actor,
+        } => Recorded {
+            seq: recorded.seq,
+            at: recorded.at,
+            event: Event::SourcesImported {
+                import: import.clone(),
+                batch: *batch,
+                digest: *digest,
+                first: *first,
+                rows: Vec::new(),
+                refused: *refused,
+                actor: actor.clone(),
+            },
+        },
+        _ => recorded.clone(),
+    }
 }
 
 /// Names the first field in which two states differ, for the message.

@@ -357,12 +357,62 @@ impl Story {
                     actor.0
                 ));
             }
+            Event::CampaignQueued {
+                campaign,
+                new,
+                rows,
+                actor,
+                ..
+            } => say(format!("{} is queued: {rows} times '{}' ({})", campaign.name(), new.title, actor.0)),
+            Event::CampaignCancelled {
+                campaign,
+                left,
+                actor,
+                reason,
+            } => say(format!(
+                "{} is cancelled, {left} rows leave ({}: {reason})",
+                campaign.name(),
+                actor.0
+            )),
+            Event::CampaignEnded {
+                campaign,
+                done,
+                failed,
+                cancelled,
+            } => say(format!(
+                "{} has ended: {done} done, {failed} failed, {cancelled} cancelled",
+                campaign.name()
+            )),
+            Event::SourcesImported {
+                import,
+                batch,
+                rows,
+                refused,
+                ..
+            } => {
+                // A large file has thousands of parts; its first one is news.
+                if *batch == 0 {
+                    say(format!(
+                        "an import began ({import}): {} sources, {refused} lines refused so far",
+                        rows.len()
+                    ));
+                }
+            }
+            Event::LockTaken { lock } => say(format!("{} {} holds the lock ({})", lock.key.slug(), lock.value, lock.actor)),
+            Event::LockReleased { lock, actor, reason } => say(format!(
+                "the lock of {} {} is free ({}: {reason})",
+                lock.key.slug(),
+                lock.value,
+                actor.0
+            )),
             Event::TrainingStarted { actor, .. } => say(format!("training is on ({})", actor.0)),
             Event::TrainingStopped { actor, .. } => say(format!("training is off ({}); runs under way end by themselves", actor.0)),
             Event::HostStarted { .. }
             | Event::PresetSaved { .. }
             | Event::PresetDeleted { .. }
             | Event::SourceQueued { .. }
+            | Event::SourceEdited { .. }
+            | Event::SourceCancelled { .. }
             | Event::SourceEnabled { .. }
             | Event::SourceMoved { .. }
             | Event::RunStarted { .. }

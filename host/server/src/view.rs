@@ -6,9 +6,11 @@
 mod decision;
 mod job;
 mod policy;
+mod queue;
 
 pub use decision::{decision_row, subject_text, verdict_words};
 pub use job::{class_slug, job_row};
+pub(crate) use queue::{campaign_row, capacity, queue_card};
 
 use crate::wire::*;
 use pointsman_coordinator::State;
@@ -156,6 +158,14 @@ impl View {
             Event::PolicyRolledBack { kind, .. } => self.note_change(*kind, recorded.seq.0),
             Event::HostStarted { .. }
             | Event::SourceQueued { .. }
+            | Event::CampaignQueued { .. }
+            | Event::CampaignCancelled { .. }
+            | Event::CampaignEnded { .. }
+            | Event::SourcesImported { .. }
+            | Event::SourceEdited { .. }
+            | Event::SourceCancelled { .. }
+            | Event::LockTaken { .. }
+            | Event::LockReleased { .. }
             | Event::SourceEnabled { .. }
             | Event::SourceDisabled { .. }
             | Event::RetryScheduled { .. }
@@ -236,6 +246,8 @@ impl View {
             view: ViewStamp::default(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             training: training(state),
+            capacity: queue::capacity(state),
+            queue: queue::queue_card(state, self.at),
             pipeline: pipeline(state, &window),
             totals: totals(state),
             active: active(state),

@@ -5,10 +5,12 @@
 
 mod overview;
 mod policy;
+mod queue;
 mod settings;
 
 pub use overview::*;
 pub use policy::*;
+pub use queue::*;
 pub use settings::*;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,8 @@ pub struct Dashboard {
     pub view: ViewStamp,
     pub version: String,
     pub training: TrainingState,
+    pub capacity: Capacity,
+    pub queue: QueueCard,
     /// Queue, Execute, Outcome, Promotion.
     pub pipeline: Vec<Stage>,
     pub window: Window,
@@ -461,8 +465,12 @@ pub struct SourceRow {
     pub origin: String,
     /// Higher is earlier, if the policy heeds it.
     pub priority: i32,
-    /// pending, running, waiting, disabled, failed, done, given_up
+    /// Number of its campaign, and its row there.
+    pub campaign: Option<u64>,
+    pub campaign_row: Option<u32>,
+    /// pending, running, waiting, disabled, done, given_up, cancelled
     pub status: String,
+    pub status_label: String,
     pub reason: Option<String>,
     /// Runs that it has had.
     pub attempts: u32,
@@ -478,7 +486,10 @@ pub struct SourceRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS, ToSchema)]
 pub struct SourceList {
     pub sources: Vec<SourceRow>,
+    /// For the page after this one. There may be one after a page that is not full: the search has a bound per page.
     pub next_cursor: Option<String>,
+    /// Pending and waiting sources of the lanes that were asked for, whatever else was.
+    pub pending_total: u64,
 }
 
 /// `GET /api/v1/decisions`, newest first.
@@ -627,6 +638,7 @@ pub struct Done {
     pub run: Option<u64>,
     /// Generation that is active now.
     pub generation: Option<u32>,
+    pub campaign: Option<u64>,
     /// A swap that was started; `GET /api/v1/policies/swaps/{id}` tells how it goes.
     pub swap: Option<u64>,
 }

@@ -4,6 +4,11 @@
 //! # a comment
 //! train start first try          the automatic loop, with a reason
 //! submit novel Call me Ishmael   a source of host `novel`; `-` stands for no host
+//! campaign 5 novel Learn Latin   a campaign of five; end-campaign 1 why, and end-campaign-and-runs 1 why
+//! import fruit 0 7 novel,code    part 0, with digest 7, of the import named fruit: a source for each host
+//! edit 3 priority=5 host=code    and title=, lane=; remove 3 why, run 3 why (a manual run)
+//! lock host novel why            selection is held to it; unlock why
+//! train restart a daemon asks    a start by a program: refused where somebody stopped it
 //! set retry_budget=2             live settings
 //! install retry mine@1           a scripted version becomes active; options: state=2 (its state version), confirm=60s,
 //!                                force, fresh; several as a set with ` + ` between them
@@ -22,22 +27,23 @@
 //! finish 2 pairs novel 8 3.0 2.5 an evaluation: 8 pairs, baseline and candidate
 //! served m-2 10 2.6 2.5 candidate  standard requests that both models scored, and who answered
 //! wait 5s                        the clock moves in steps from deadline to deadline, each with a tick
-//! show wants                     what should be true outside; show state, show policies
+//! show wants                     what should be true outside; show state, show policies, show queue
+//! show next 3                    what would be picked now, and why not source 3
 //! ```
 
 mod transcript;
 
 use crate::scripted::Scripted;
 use crate::world::{Broken, World};
-use pointsman_coordinator::{Refusal, Reply};
-use pointsman_model::command::{Activation, Command};
+use pointsman_coordinator::{Preview, Refusal, Reply};
+use pointsman_model::command::{Activation, Command, ImportBatch};
 use pointsman_model::decision::Verdict;
 use pointsman_model::event::Recorded;
 use pointsman_model::policy::{FaultClass, PolicyDescription, PolicyKind};
 use pointsman_model::promotion::ServedSample;
 use pointsman_model::run::{Completion, Failure, FailureClass, HostLoss, ModelFile, Pair, RunEnd, RunReport};
-use pointsman_model::source::{Lane, NewSource, Origin};
-use pointsman_model::{Actor, Digest, ModelTag, RunId, SourceId};
+use pointsman_model::source::{Lane, LockKey, NewSource, Origin, SourceEdit};
+use pointsman_model::{Actor, CampaignId, Digest, ModelTag, RunId, SourceId};
 use std::fmt::Write;
 
 #[derive(Debug, thiserror::Error)]
@@ -98,23 +104,99 @@ impl Stage {
         let rest = rest.trim();
         let actor = Actor::new("operator");
         let command = match verb {
-            "start-host" => Command::StartHost { version: "0.1.0".into() },
+            "start-host" => Command::StartHost {
+                version: "0.1.0".into(),
+                paused: false,
+            },
             "submit" => {
                 let (host, title) = two(rest)?;
-                Command::SubmitSource(NewSource {
-                    title: title.trim_matches('"').into(),
-                    body: String::new(),
-                    host: (host != "-").then(|| host.to_string()),
-                    lane: Lane::Queue,
-                    origin: Origin::Cli,
-                    priority: 0,
-                    params: None,
+                Command::SubmitSource(queued(host, title, Origin::Cli))
+            }
+            "campaign" => {
+                let (rows, rest) = two(rest)?;
+                let (host, title) = two(rest)?;
+                Command::SubmitCampaign {
+                    new: queued(host, title, Origin::Campaign),
+                    rows: number(rows)?,
+                    actor,
+                    reason: String::new(),
+                }
+            }
+            "end-campaign" | "end-campaign-and-runs" => {
+                let (campaign, reason) = two(rest)?;
+                Command::CancelCampaign {
+                    campaign: CampaignId(number(campaign)?),
+                    end_runs: verb == "end-campaign-and-runs",
+                    actor,
+                    reason: reason.into(),
+                }
+            }
+            "import" => {
+                let words: Vec<&str> = rest.split_whitespace().collect();
+                let [import, batch, digest, hosts] = words[..] else {
+                    return Err("import NAME PART DIGEST HOST,HOST".to_string().into());
+                };
+                let rows = hosts.split(',').map(|host| queued(host, host, Origin::Cli));
+                Command::ImportSources(ImportBatch {
+                    import: import.into(),
+                    batch: number(batch)?,
+                    digest: number(digest)?,
+                    rows: rows.collect(),
+                    refused: 0,
+                    actor,
                 })
             }
+            "edit" => {
+                let (source, changes) = two(rest)?;
+                let mut edit = SourceEdit::default();
+                for change in changes.split_whitespace() {
+                    match change.split_once('=') {
+                        Some(("title", title)) => edit.title = Some(title.into()),
+                        Some(("host", host)) => edit.host = Some(host.into()),
+                        Some(("priority", priority)) => edit.priority = Some(number(priority)?),
+                        Some(("lane", lane)) => edit.lane = Some(from_word(lane)?),
+                        _ => return Err(format!("{change:?} is no change of a source").into()),
+                    }
+                }
+                Command::EditSource {
+                    source: SourceId(number(source)?),
+                    edit,
+                    actor,
+                    reason: String::new(),
+                }
+            }
+            "remove" | "run" => {
+                let (source, reason) = two(rest)?;
+                let (source, reason) = (SourceId(number(source)?), reason.to_string());
+                match verb {
+                    "remove" => Command::CancelSource { source, actor, reason },
+                    _ => Command::RunSource { source, actor, reason },
+                }
+            }
+            "lock" => {
+                let (key, rest) = two(rest)?;
+                let (value, reason) = two(rest)?;
+                Command::TakeLock {
+                    key: from_word::<LockKey>(key)?,
+                    value: value.into(),
+                    actor,
+                    reason: reason.into(),
+                }
+            }
+            "unlock" => Command::ReleaseLock {
+                actor,
+                reason: rest.into(),
+            },
             "train" => match two(rest)? {
+                ("restart", reason) => Command::StartTraining {
+                    actor: Actor::new("daemon"),
+                    reason: reason.into(),
+                    automatic: true,
+                },
                 ("start", reason) => Command::StartTraining {
                     actor,
                     reason: reason.into(),
+                    automatic: false,
                 },
                 ("stop", reason) => Command::StopTraining {
                     actor,
@@ -200,6 +282,7 @@ impl Stage {
             "enable" => Command::EnableSource {
                 source: SourceId(number(rest)?),
                 actor,
+                reason: String::new(),
             },
             "disable" => {
                 let (source, reason) = two(rest)?;
@@ -234,7 +317,13 @@ impl Stage {
             Ok((reply, entries)) => {
                 self.write_entries(&entries);
                 match reply {
-                    Reply::Done | Reply::Run(_) | Reply::Source(_) | Reply::Generation(_) | Reply::Generations(_)
+                    Reply::Done
+                    | Reply::Run(_)
+                    | Reply::Source(_)
+                    | Reply::Campaign(_)
+                    | Reply::Imported { .. }
+                    | Reply::Generation(_)
+                    | Reply::Generations(_)
                         if !entries.is_empty() => {}
                     reply => {
                         let _ = writeln!(self.out, "    nothing changes ({reply:?})");
@@ -363,7 +452,13 @@ impl Stage {
             "wants" => transcript::wants(&coordinator.wants()),
             "state" => transcript::state(coordinator.state()),
             "policies" => transcript::policies(coordinator.state()),
-            other => return Err(format!("show wants, show state or show policies, not {other:?}").into()),
+            "queue" => transcript::queue(coordinator.state()),
+            next if next == "next" || next.starts_with("next ") => {
+                let about = next.strip_prefix("next ").map(number).transpose()?.map(SourceId);
+                let preview = Preview::of(coordinator.state(), self.world.now, about);
+                transcript::next(&preview.ask(&mut self.world.policies))
+            }
+            other => return Err(format!("show wants, state, policies, queue or next, not {other:?}").into()),
         };
         self.out.push_str(&text);
         Ok(())
@@ -480,6 +575,18 @@ fn pairs(rest: &str) -> Result<Vec<Pair>, String> {
         pairs.extend(std::iter::repeat_n(pair, number(count)?));
     }
     Ok(pairs)
+}
+
+fn queued(host: &str, title: &str, origin: Origin) -> NewSource {
+    NewSource {
+        title: title.trim_matches('"').into(),
+        body: String::new(),
+        host: (host != "-").then(|| host.to_string()),
+        lane: Lane::Queue,
+        origin,
+        priority: 0,
+        params: None,
+    }
 }
 
 fn two(rest: &str) -> Result<(&str, &str), String> {

@@ -11,6 +11,7 @@ use pointsman_model::decision::{SelectionVerdict, Verdict};
 use pointsman_model::event::{Event, Recorded};
 use pointsman_model::policy::{PolicyKind, PolicyRef};
 use pointsman_model::run::{RunClass, Work};
+use pointsman_model::source::LockKey;
 use pointsman_model::{Millis, Seq};
 use std::collections::BTreeMap;
 
@@ -208,6 +209,22 @@ impl<P: Policies> World<P> {
         }
         if run.class == RunClass::Training && state.training_runs() > state.training_cap() {
             return Err(self.rule("more training runs than the cap"));
+        }
+        let unreserved = state.training_runs() + state.runs_of(RunClass::Manual);
+        if run.class != RunClass::Eval && unreserved > state.training_ceiling() {
+            return Err(self.rule("a reserved slot is taken by a run that is no evaluation"));
+        }
+        if let (RunClass::Training, Work::Train { source, .. }) = (run.class, &run.work)
+            && let Some(lock) = &state.lock
+            && let Some(source) = state.sources.get(source)
+        {
+            let inside = match lock.key {
+                LockKey::Host => source.host.as_deref() == Some(lock.value.as_str()),
+                LockKey::Campaign => source.campaign.is_some_and(|row| row.campaign.name() == lock.value),
+            };
+            if !inside {
+                return Err(self.rule(&format!("source {} is picked past the lock of {}", source.id, lock.value)));
+            }
         }
         if let Work::Train { host: Some(host), .. } = &run.work {
             let running = state.index.running_of_host(host);

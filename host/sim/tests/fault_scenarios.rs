@@ -57,6 +57,14 @@ fn whatever_goes_wrong_the_promises_hold() {
         "input_quarantined",
         "training_stopped",
         "settings_changed",
+        "campaign_queued",
+        "campaign_cancelled",
+        "campaign_ended",
+        "sources_imported",
+        "source_edited",
+        "source_cancelled",
+        "lock_taken",
+        "lock_released",
     ] {
         assert!(
             all.events.get(event).is_some_and(|count| *count >= 10),

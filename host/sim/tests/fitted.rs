@@ -40,7 +40,13 @@ fn journal(runs: u64) -> Vec<Recorded> {
         planned
     };
     let actor = || Actor::new("operator");
-    tell(now, Command::StartHost { version: "0.1.0".into() });
+    tell(
+        now,
+        Command::StartHost {
+            version: "0.1.0".into(),
+            paused: false,
+        },
+    );
     let settings = Settings {
         curriculum_fallback: false,
         retry_budget: 0,
@@ -53,6 +59,7 @@ fn journal(runs: u64) -> Vec<Recorded> {
         Command::StartTraining {
             actor: actor(),
             reason: String::new(),
+            automatic: false,
         },
     );
     for n in 0..runs {

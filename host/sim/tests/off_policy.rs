@@ -104,7 +104,13 @@ fn serve(library: &Library, version: &PolicyDescription, picks: usize, seed: u64
         let (_, entries) = told.unwrap_or_else(|refusal| panic!("{refusal:?}"));
         entries
     };
-    tell(&mut world, Command::StartHost { version: "test".into() });
+    tell(
+        &mut world,
+        Command::StartHost {
+            version: "test".into(),
+            paused: false,
+        },
+    );
     tell(&mut world, Command::ChangeSettings { settings, actor: actor() });
     tell(&mut world, Command::activate(version.clone(), actor(), String::new()));
     for (host, _) in HOSTS {
@@ -113,6 +119,7 @@ fn serve(library: &Library, version: &PolicyDescription, picks: usize, seed: u64
     let start = Command::StartTraining {
         actor: actor(),
         reason: String::new(),
+        automatic: false,
     };
     let mut entries = tell(&mut world, start);
     let (mut logged, mut begun): (Vec<Logged>, BTreeMap<RunId, usize>) = (Vec::new(), BTreeMap::new());

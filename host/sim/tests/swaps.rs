@@ -238,7 +238,10 @@ fn whatever_the_order_of_swaps_and_crashes_the_promises_hold() {
         let mut world = World::default();
         let mut watch = Watch::default();
         let operator = || Actor::new("operator");
-        let start = || Command::StartHost { version: "0.1.0".into() };
+        let start = || Command::StartHost {
+            version: "0.1.0".into(),
+            paused: false,
+        };
         tell(&mut world, &mut watch, start(), false);
         let settings = Settings {
             curriculum_fallback: false,
@@ -255,6 +258,7 @@ fn whatever_the_order_of_swaps_and_crashes_the_promises_hold() {
         let train = Command::StartTraining {
             actor: operator(),
             reason: String::new(),
+            automatic: false,
         };
         tell(&mut world, &mut watch, train, false);
         for _ in 0..STEPS {

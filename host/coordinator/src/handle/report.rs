@@ -49,14 +49,21 @@ impl Turn<'_> {
                 }
             }
             (Work::Train { source, .. }, RunEnd::Failed(failure)) => {
-                if let Some(source) = self.state.sources.get(source).cloned() {
+                if let Some(source) = self.state.sources.get(source).cloned()
+                    && !self.cancel_with_campaign(&source)
+                {
                     self.decide_retry(&source, token, failure, elapsed_ms);
+                }
+            }
+            (Work::Train { source, .. }, RunEnd::Cancelled) => {
+                if let Some(source) = self.state.sources.get(source).cloned() {
+                    self.cancel_with_campaign(&source);
                 }
             }
             (Work::Evaluate { candidate, .. }, RunEnd::Completed(_)) => self.judge_evaluation(candidate),
             (Work::Evaluate { .. }, RunEnd::Failed(failure)) => self.count_failed_evaluation(failure),
             (Work::Bootstrap | Work::Evaluate { .. }, RunEnd::Failed(_) | RunEnd::Cancelled)
-            | (Work::Train { .. }, RunEnd::Completed(_) | RunEnd::Cancelled) => {}
+            | (Work::Train { .. }, RunEnd::Completed(_)) => {}
         }
         Ok(Reply::Run(token.run))
     }
@@ -79,6 +86,18 @@ impl Turn<'_> {
             // Served before the stage ended and told after it: no longer of interest.
             Some(CandidateStage::Evaluating { .. } | CandidateStage::Held { .. }) | None => Ok(Reply::Done),
         }
+    }
+
+    /// A row of a campaign that was cancelled leaves when its run ends without success: nobody is asked. Says whether it did.
+    fn cancel_with_campaign(&mut self, source: &Source) -> bool {
+        let campaign = source.campaign.and_then(|row| self.state.campaigns.get(&row.campaign));
+        let Some(cancelled) = campaign.and_then(|campaign| campaign.cancelled.as_ref()) else {
+            return false;
+        };
+        let (actor, reason) = (Actor::new(&cancelled.actor), cancelled.reason.clone());
+        let source = source.id;
+        self.emit(Event::SourceCancelled { source, actor, reason });
+        true
     }
 
     fn run_of(&self, token: AttemptToken) -> Result<&pointsman_model::run::Run, Refusal> {
@@ -114,7 +133,7 @@ impl Turn<'_> {
             host_failures: host.map_or(0, |host| host.failures),
         };
         let sticky = match &source.campaign {
-            Some(campaign) => StickyKey::Campaign(campaign.campaign.clone()),
+            Some(campaign) => StickyKey::Campaign(campaign.campaign.name()),
             None => StickyKey::Source(source.id.0),
         };
         let decision = self.decide(Subject::Run(token.run), sticky, Context::Retry(context));

@@ -1,15 +1,15 @@
 //! What runs next.
 
-use super::Turn;
+use super::{Turn, frame};
 use crate::guards::Guards;
 use crate::input::StickyKey;
-use crate::state::State;
+use crate::state::{Only, State};
 use pointsman_model::context::{Context, HostLoad, SelectionContext, SourceCandidate};
 use pointsman_model::decision::{SelectionVerdict, Subject, Verdict};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::run::{RunClass, Work};
 use pointsman_model::source::{Lane, Source, TrainingParams};
-use pointsman_model::{Millis, SourceId};
+use pointsman_model::{DecisionId, Millis, SourceId};
 use std::collections::BTreeMap;
 
 /// After "idle", selection is asked again when something changes, or after this long.
@@ -21,14 +21,16 @@ const SHORTLIST_MAX: usize = 64;
 impl Turn<'_> {
     pub(super) fn select_sources(&mut self) {
         // Each round plans at least one run or ends the loop, and slots are few.
-        while self.state.active.is_some() && self.state.training_free() > 0 && !self.selection_idle() {
-            let Some((context, ids)) = self.selection_context() else { return };
+        while self.state.active.is_some() && self.state.training_free() > 0 && !self.selection_idle() && !self.too_soon() {
+            let Some(Question { context, ids }) = Question::of(self.state, self.now, self.state.training_free()) else {
+                return;
+            };
             let sticky = sticky_key(&context);
             let decision = self.decide(Subject::Selection, sticky, Context::Selection(context));
             match &decision.ruling.verdict {
                 Verdict::Selection(SelectionVerdict::Pick(picks)) => {
                     for pick in picks {
-                        self.plan_training(ids[*pick as usize], decision.id);
+                        self.plan_training(ids[*pick as usize], RunClass::Training, Some(decision.id));
                     }
                 }
                 Verdict::Selection(SelectionVerdict::Idle) => return,
@@ -43,80 +45,11 @@ impl Turn<'_> {
             .is_some_and(|since| self.now < since + IDLE_RETRY_MS)
     }
 
-    /// The question, with the ids behind its candidates; none where nothing is eligible.
-    fn selection_context(&self) -> Option<(SelectionContext, Vec<SourceId>)> {
-        let state = &*self.state;
-        let cap = state.settings.same_host_cap;
-        // A host at the guard's bound is not offered: a policy that picked it would only be refused.
-        let room_of_host = Guards::of(&state.settings).runs_per_host().map_or(cap, |guard| guard.min(cap));
-        let room = |host: &str| host.is_empty() || state.index.running_of_host(host) < room_of_host;
-        let mut ids = Vec::new();
-        let mut left_out = 0;
-        for lane in [Lane::Queue, Lane::Curriculum] {
-            if state.lane_open(lane, self.now) {
-                let (found, more) = state.index.shortlist(lane, self.now, SHORTLIST_MAX - ids.len(), room);
-                ids.extend(found);
-                left_out += more;
-            }
-        }
-        if ids.is_empty() {
-            return None;
-        }
-        let sources: Vec<&Source> = ids.iter().filter_map(|id| state.sources.get(id)).collect();
-        let hosts = HostTable::of(state, &sources);
-        let candidates = sources.iter().map(|source| self.candidate(source, &hosts)).collect();
-        let recent = state.recent_hosts.iter().take(state.settings.recent_host_window as usize);
-        let context = SelectionContext {
-            frame: self.frame(PolicyKind::SourceSelection),
-            free: state.training_free(),
-            lane_mode: state.settings.lane_mode,
-            curriculum_fallback: state.settings.curriculum_fallback,
-            lock: None,
-            same_host_cap: cap,
-            host_loads: hosts.names.iter().map(|host| self.host_load(host)).collect(),
-            recent_hosts: recent.filter_map(|host| hosts.index.get(host.as_str()).copied()).collect(),
-            hosts: hosts.names,
-            campaigns: Vec::new(),
-            candidates,
-            left_out,
-        };
-        Some((context, ids))
+    fn too_soon(&self) -> bool {
+        pick_not_before(self.state).is_some_and(|at| self.now < at)
     }
 
-    fn candidate(&self, source: &Source, hosts: &HostTable) -> SourceCandidate {
-        SourceCandidate {
-            id: source.id.0,
-            lane: source.lane,
-            origin: source.origin,
-            host: source.host.as_deref().and_then(|host| hosts.index.get(host).copied()),
-            campaign: None,
-            row: source.campaign.as_ref().map_or(0, |campaign| campaign.row),
-            age_s: seconds(self.now.saturating_sub(source.queued_at)),
-            attempts: source.attempts,
-            failures: source.failures,
-            difficulty: source
-                .host
-                .as_ref()
-                .and_then(|host| self.state.hosts.get(host))
-                .map_or(0.5, difficulty),
-            priority: source.priority,
-        }
-    }
-
-    fn host_load(&self, host: &str) -> HostLoad {
-        let record = self.state.hosts.get(host);
-        HostLoad {
-            running: self.state.index.running_of_host(host),
-            pending: self.state.index.pending_of_host(host),
-            successes: record.map_or(0, |record| record.successes),
-            failures: record.map_or(0, |record| record.failures),
-            since_picked_s: record
-                .and_then(|record| record.picked_at)
-                .map(|at| seconds(self.now.saturating_sub(at))),
-        }
-    }
-
-    fn plan_training(&mut self, id: SourceId, decision: pointsman_model::DecisionId) {
+    pub(super) fn plan_training(&mut self, id: SourceId, class: RunClass, decision: Option<DecisionId>) {
         let Some(source) = self.state.sources.get(&id) else { return };
         let settings = &self.state.settings;
         let params = source.params.clone().unwrap_or(TrainingParams {
@@ -138,12 +71,126 @@ impl Turn<'_> {
             replay_hosts,
         };
         let (title, attempt) = (source.title.clone(), source.attempts + 1);
-        self.plan_run(RunClass::Training, title, attempt, work, base, Some(decision));
+        self.plan_run(class, title, attempt, work, base, decision);
+    }
+}
+
+/// When the next pick may come by the loop's interval; none where there is no interval or was no pick.
+pub(crate) fn pick_not_before(state: &State) -> Option<Millis> {
+    let interval_ms = Millis::from(state.settings.loop_interval_s) * 1000;
+    state.picked_at.filter(|_| interval_ms > 0).map(|at| at + interval_ms)
+}
+
+/// What selection is asked, with the ids behind its candidates.
+pub(super) struct Question {
+    pub(super) context: SelectionContext,
+    pub(super) ids: Vec<SourceId>,
+}
+
+impl Question {
+    /// None where nothing is eligible. A look at the state alone, so that it can be asked for a preview, too.
+    pub(super) fn of(state: &State, now: Millis, free: u32) -> Option<Question> {
+        let room_of_host = room_of_host(state);
+        let room = |host: &str| host.is_empty() || state.index.running_of_host(host) < room_of_host;
+        let mut ids = Vec::new();
+        let mut left_out = 0;
+        for lane in [Lane::Queue, Lane::Curriculum] {
+            if !state.lane_open(lane, now) {
+                continue;
+            }
+            let (found, more) = match state.locked_to() {
+                // In strict order: no more than may run now, so that the order is the same whatever the policy prefers.
+                Some(only) => {
+                    let room = match only {
+                        Only::Host(host) => room_of_host.saturating_sub(state.index.running_of_host(host)).min(free),
+                        Only::Campaign { .. } => free,
+                    };
+                    state
+                        .index
+                        .shortlist_of(only, lane, now, (room as usize).saturating_sub(ids.len()), &state.sources)
+                }
+                None => state.index.shortlist(lane, now, SHORTLIST_MAX - ids.len(), room),
+            };
+            ids.extend(found);
+            left_out += more;
+        }
+        if ids.is_empty() {
+            return None;
+        }
+        let sources: Vec<&Source> = ids.iter().filter_map(|id| state.sources.get(id)).collect();
+        let hosts = Table::of(
+            sources
+                .iter()
+                .filter_map(|source| source.host.as_deref())
+                .chain(state.recent_hosts.iter().map(String::as_str).filter(|host| !host.is_empty())),
+        );
+        let names: Vec<Option<String>> = sources
+            .iter()
+            .map(|source| source.campaign.map(|row| row.campaign.name()))
+            .collect();
+        let campaigns = Table::of(names.iter().flatten().map(String::as_str));
+        let candidates = sources.iter().zip(&names).map(|(source, campaign)| SourceCandidate {
+            campaign: campaign.as_deref().and_then(|name| campaigns.index.get(name).copied()),
+            ..candidate(state, now, source, &hosts)
+        });
+        let recent = state.recent_hosts.iter().take(state.settings.recent_host_window as usize);
+        let lock = match state.locked_to() {
+            Some(Only::Host(host)) => hosts.index.get(host).copied(),
+            Some(Only::Campaign { .. }) | None => None,
+        };
+        let context = SelectionContext {
+            frame: frame(state, now, PolicyKind::SourceSelection),
+            free,
+            lane_mode: state.settings.lane_mode,
+            curriculum_fallback: state.settings.curriculum_fallback,
+            lock,
+            same_host_cap: state.settings.same_host_cap,
+            candidates: candidates.collect(),
+            host_loads: hosts.names.iter().map(|host| host_load(state, now, host)).collect(),
+            recent_hosts: recent.filter_map(|host| hosts.index.get(host.as_str()).copied()).collect(),
+            hosts: hosts.names,
+            campaigns: campaigns.names,
+            left_out,
+        };
+        Some(Question { context, ids })
+    }
+}
+
+/// Runs that a host may have. A host at the guard's bound is not offered: a policy that picked it would only be refused.
+pub(super) fn room_of_host(state: &State) -> u32 {
+    let cap = state.settings.same_host_cap;
+    Guards::of(&state.settings).runs_per_host().map_or(cap, |guard| guard.min(cap))
+}
+
+fn candidate(state: &State, now: Millis, source: &Source, hosts: &Table) -> SourceCandidate {
+    SourceCandidate {
+        id: source.id.0,
+        lane: source.lane,
+        origin: source.origin,
+        host: source.host.as_deref().and_then(|host| hosts.index.get(host).copied()),
+        campaign: None,
+        row: source.campaign.map_or(0, |campaign| campaign.row),
+        age_s: seconds(now.saturating_sub(source.queued_at)),
+        attempts: source.attempts,
+        failures: source.failures,
+        difficulty: source.host.as_ref().and_then(|host| state.hosts.get(host)).map_or(0.5, difficulty),
+        priority: source.priority,
+    }
+}
+
+fn host_load(state: &State, now: Millis, host: &str) -> HostLoad {
+    let record = state.hosts.get(host);
+    HostLoad {
+        running: state.index.running_of_host(host),
+        pending: state.index.pending_of_host(host),
+        successes: record.map_or(0, |record| record.successes),
+        failures: record.map_or(0, |record| record.failures),
+        since_picked_s: record.and_then(|record| record.picked_at).map(|at| seconds(now.saturating_sub(at))),
     }
 }
 
 /// The host that holds the lock, or else the oldest source: while it waits, its question stays on one side of a canary.
-fn sticky_key(context: &SelectionContext) -> StickyKey {
+pub(super) fn sticky_key(context: &SelectionContext) -> StickyKey {
     let locked = context.lock.and_then(|host| context.hosts.get(host as usize));
     match locked {
         Some(host) => StickyKey::Host(host.clone()),
@@ -151,23 +198,22 @@ fn sticky_key(context: &SelectionContext) -> StickyKey {
     }
 }
 
-/// Hosts of the candidates, each once.
-struct HostTable {
+/// Names, each once, by their place.
+struct Table {
     names: Vec<String>,
     index: BTreeMap<String, u32>,
 }
 
-impl HostTable {
-    fn of(state: &State, sources: &[&Source]) -> HostTable {
-        let mut table = HostTable {
+impl Table {
+    fn of<'n>(names: impl Iterator<Item = &'n str>) -> Table {
+        let mut table = Table {
             names: Vec::new(),
             index: BTreeMap::new(),
         };
-        let recent = state.recent_hosts.iter().filter(|host| !host.is_empty());
-        for host in sources.iter().filter_map(|source| source.host.as_ref()).chain(recent) {
-            if !table.index.contains_key(host) {
-                table.index.insert(host.clone(), table.names.len() as u32);
-                table.names.push(host.clone());
+        for name in names {
+            if !table.index.contains_key(name) {
+                table.index.insert(name.to_string(), table.names.len() as u32);
+                table.names.push(name.to_string());
             }
         }
         table

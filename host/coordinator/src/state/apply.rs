@@ -3,12 +3,13 @@
 
 use super::policies::Entered;
 use super::*;
+use pointsman_model::Actor;
 use pointsman_model::context::GateStage;
 use pointsman_model::decision::{CurriculumVerdict, Decision, Link, SelectionVerdict, Verdict};
 use pointsman_model::event::{CandidateStep, Event};
 use pointsman_model::promotion::{CandidateEnd, CandidateStage, ServedSample};
 use pointsman_model::run::{AttemptToken, Completion, HostLoss, RunEnd, RunReport, Work};
-use pointsman_model::source::SourceStage;
+use pointsman_model::source::{CampaignRow, NewSource, SourceEdit, SourceStage};
 
 /// Offsets wrap here; a trainer takes them modulo the blocks that it has.
 const HELD_OUT_ROTATION: u32 = 10_000;
@@ -19,29 +20,69 @@ impl State {
         match event {
             Event::HostStarted { version: _, term } => self.term = *term,
             Event::SourceQueued { source, new, decision: _ } => {
-                self.next.source = self.next.source.max(source.0);
-                let source = Source {
-                    id: *source,
-                    title: new.title.clone(),
-                    body: new.body.clone(),
-                    host: new.host.clone(),
-                    lane: new.lane,
-                    origin: new.origin,
-                    campaign: None,
-                    priority: new.priority,
-                    params: new.params.clone(),
-                    queued_at: at,
-                    attempts: 0,
-                    failures: FailureCounts::default(),
-                    last_error_digest: None,
-                    same_error: 0,
-                    stage: SourceStage::Pending,
-                };
-                self.index.enter(&source);
-                self.sources.insert(source.id, source);
+                self.enter_new(at, *source, new, None);
+            }
+            Event::CampaignQueued {
+                campaign,
+                new,
+                rows,
+                first,
+                actor,
+                reason,
+            } => self.apply_campaign_queued(at, *campaign, new, *rows, *first, (actor, reason)),
+            Event::CampaignCancelled {
+                campaign,
+                left: _,
+                actor,
+                reason,
+            } => self.apply_campaign_cancelled(at, *campaign, actor, reason),
+            Event::CampaignEnded {
+                campaign,
+                done: _,
+                failed: _,
+                cancelled: _,
+            } => self.apply_campaign_ended(at, *campaign),
+            Event::SourcesImported {
+                import,
+                batch: _,
+                digest,
+                first,
+                rows,
+                refused,
+                actor: _,
+            } => self.apply_imported(at, import, *digest, *first, rows, *refused),
+            Event::SourceEdited {
+                source,
+                edit,
+                actor: _,
+                reason: _,
+            } => self.apply_edited(*source, edit),
+            Event::SourceCancelled {
+                source,
+                actor: _,
+                reason: _,
+            } => {
+                if let Some(source) = self.take_source(*source) {
+                    self.count_ended(source.campaign.map(|row| row.campaign), |counts| counts.cancelled += 1);
+                }
+            }
+            Event::LockTaken { lock } => {
+                self.lock = Some(lock.clone());
                 self.selection_idle_since = None;
             }
-            Event::SourceEnabled { source, actor: _ } => self.set_stage(*source, SourceStage::Pending),
+            Event::LockReleased { lock, actor, reason: _ } => {
+                let holder = lock.holder.and_then(|id| self.campaigns.get_mut(&id));
+                if let Some(holder) = holder.filter(|_| actor.0 != Actor::HOST) {
+                    holder.lock_refused = true;
+                }
+                self.lock = None;
+                self.selection_idle_since = None;
+            }
+            Event::SourceEnabled {
+                source,
+                actor: _,
+                reason: _,
+            } => self.set_stage(*source, SourceStage::Pending),
             Event::SourceDisabled {
                 source,
                 reason,
@@ -59,7 +100,9 @@ impl State {
                 }
             }
             Event::SourceGivenUp { source, decision: _ } => {
-                self.take_source(*source);
+                if let Some(source) = self.take_source(*source) {
+                    self.count_ended(source.campaign.map(|row| row.campaign), |counts| counts.given_up += 1);
+                }
             }
             Event::HostsParked { hosts, decision: _ } => {
                 for host in hosts {
@@ -327,7 +370,8 @@ impl State {
         self.apply_policy_ruling(at, decision.kind, decision.input, ruling);
         match &ruling.verdict {
             Verdict::Selection(SelectionVerdict::Idle) => self.selection_idle_since = Some(at),
-            Verdict::Selection(SelectionVerdict::Pick(_)) | Verdict::Retry(_) => {}
+            Verdict::Selection(SelectionVerdict::Pick(_)) => self.picked_at = Some(at),
+            Verdict::Retry(_) => {}
             Verdict::Curriculum(verdict) => {
                 self.curriculum_asked_at = Some(at);
                 self.curriculum_resting = *verdict == CurriculumVerdict::Nothing;
@@ -349,11 +393,16 @@ impl State {
                 if let Some(mut planned) = self.take_source(*source) {
                     planned.attempts = run.token.attempt;
                     planned.stage = SourceStage::Running { run: run.token.run };
+                    let campaign = planned.campaign.and_then(|row| self.campaigns.get_mut(&row.campaign));
+                    if let Some(campaign) = campaign {
+                        campaign.started_at.get_or_insert(at);
+                    }
                     self.put_source(planned);
                 }
                 let name = host.clone().unwrap_or_default();
                 if host.is_some() {
                     self.hosts.entry(name.clone()).or_default().picked_at = Some(at);
+                    self.index.note_picked(&name, at);
                 }
                 self.recent_hosts.push_front(name);
                 self.recent_hosts.truncate(RECENT_HOSTS_MAX);
@@ -497,7 +546,9 @@ impl State {
             RunEnd::Completed(_) => {
                 self.totals.successes += 1;
                 record.successes += 1;
-                self.take_source(source);
+                if let Some(done) = self.take_source(source) {
+                    self.count_ended(done.campaign.map(|row| row.campaign), |counts| counts.done += 1);
+                }
             }
             RunEnd::Failed(failure) => {
                 self.totals.failures += 1;
@@ -582,15 +633,68 @@ impl State {
         self.selection_idle_since = None;
     }
 
-    fn take_source(&mut self, id: SourceId) -> Option<Source> {
+    pub(super) fn take_source(&mut self, id: SourceId) -> Option<Source> {
         let source = self.sources.remove(&id)?;
         self.index.leave(&source);
+        self.count_row(&source, false);
         Some(source)
     }
 
     fn put_source(&mut self, source: Source) {
         self.index.enter(&source);
+        self.count_row(&source, true);
         self.sources.insert(source.id, source);
+    }
+
+    pub(super) fn enter_new(&mut self, at: Millis, id: SourceId, new: &NewSource, campaign: Option<CampaignRow>) {
+        self.next.source = self.next.source.max(id.0);
+        let title = match campaign {
+            Some(row) => row.title(&new.title),
+            None => new.title.clone(),
+        };
+        let source = Source {
+            id,
+            title,
+            body_bytes: new.body.len() as u32,
+            host: new.host.clone(),
+            lane: new.lane,
+            origin: new.origin,
+            campaign,
+            priority: new.priority,
+            params: new.params.clone(),
+            queued_at: at,
+            attempts: 0,
+            failures: FailureCounts::default(),
+            last_error_digest: None,
+            same_error: 0,
+            stage: SourceStage::Pending,
+        };
+        self.put_source(source);
+        self.selection_idle_since = None;
+    }
+
+    fn apply_edited(&mut self, id: SourceId, edit: &SourceEdit) {
+        let SourceEdit {
+            title,
+            body,
+            host,
+            priority,
+            lane,
+        } = edit;
+        let Some(mut source) = self.take_source(id) else { return };
+        if let Some(title) = title {
+            source.title = title.clone();
+        }
+        if let Some(body) = body {
+            source.body_bytes = body.len() as u32;
+        }
+        if let Some(host) = host {
+            source.host = Some(host.clone()).filter(|host| !host.is_empty());
+        }
+        source.priority = priority.unwrap_or(source.priority);
+        source.lane = lane.unwrap_or(source.lane);
+        self.put_source(source);
+        self.selection_idle_since = None;
     }
 }
 

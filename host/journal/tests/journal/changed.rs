@@ -120,7 +120,7 @@ fn a_changed_view_is_found_and_made_anew() {
     assert_eq!((sound.problems, sound.view_rows), (vec![], 18));
     change(
         directory.path(),
-        "UPDATE runs SET model = 'm-9' WHERE id = 2; DELETE FROM model_roles; INSERT INTO sources SELECT id + 7, title, host, lane, origin, campaign, campaign_row, priority, status, held, reason, attempts, first_run, queued_at, retry_at, finished_at, decision FROM sources WHERE id = 1",
+        "UPDATE runs SET model = 'm-9' WHERE id = 2; DELETE FROM model_roles; INSERT INTO sources SELECT id + 7, title, host, lane, origin, campaign, campaign_row, priority, status, held, reason, attempts, first_run, queued_at, retry_at, finished_at, decision, text_seq FROM sources WHERE id = 1",
     );
     let differs = |view: &str, row| Problem::ViewDiffers { view: view.into(), row };
     assert_eq!(

@@ -183,6 +183,7 @@ fn sources_move_be_disabled_and_be_given_up() {
     );
     assert_eq!(
         after(&[bare(Event::SourceEnabled {
+            reason: String::new(),
             source: SourceId(1),
             actor: actor.clone()
         })]),

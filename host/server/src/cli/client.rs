@@ -1,7 +1,7 @@
 //! A small HTTP client of the API, with errors that scripts can tell apart.
 
 use super::exit::Exit;
-use crate::wire::{Problem, ReplayLine};
+use crate::wire::{ImportLine, Problem, ReplayLine};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::time::Duration;
@@ -46,8 +46,12 @@ impl Client {
         self.call("PUT", path, Some(body))
     }
 
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> Result<Value, Exit> {
+        self.call("PATCH", path, Some(body))
+    }
+
     /// A merge patch of what has this tag.
-    pub(crate) fn patch(&self, path: &str, body: &Value, if_match: &str) -> Result<Value, Exit> {
+    pub(crate) fn patch_matching(&self, path: &str, body: &Value, if_match: &str) -> Result<Value, Exit> {
         let mut answer = self.send_with("PATCH", path, Some(body), &[("if-match", if_match)])?;
         let bytes = self.read(&mut answer, path)?;
         self.json(&bytes, path)
@@ -63,6 +67,40 @@ impl Client {
         let tag = answer.headers().get("etag").and_then(|tag| tag.to_str().ok());
         tag.map(str::to_string)
             .ok_or_else(|| Exit::failed(format!("{}{path} has no ETag: is the host of this version?", self.url)))
+    }
+
+    /// Sends a file as it is read, however long that takes, and then reads the answer line by line.
+    pub(crate) fn send_lines(
+        &self,
+        path: &str,
+        kind: &str,
+        file: &mut dyn Read,
+        mut on_line: impl FnMut(ImportLine) -> Result<(), Exit>,
+    ) -> Result<(), Exit> {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_WITHIN))
+            .proxy(None)
+            .build()
+            .new_agent();
+        let request = ureq::http::Request::builder()
+            .method("POST")
+            .uri(format!("{}{path}", self.url))
+            .header("x-pointsman-actor", "cli")
+            .header("content-type", kind)
+            .body(ureq::SendBody::from_reader(file))
+            .map_err(|error| Exit::usage(format!("'{}' is not a URL: {error}", self.url)))?;
+        let mut answer = agent.run(request).map_err(|error| self.unanswered(path, error))?;
+        if !answer.status().is_success() {
+            return Err(self.refused(&mut answer, path)?);
+        }
+        let lines = BufReader::new(answer.body_mut().as_reader().take(ANSWER_BYTES_MAX)).lines();
+        for line in lines {
+            let broken = |error: &dyn std::fmt::Display| Exit::failed(format!("{}{path}: the answer broke off: {error}", self.url));
+            let line = line.map_err(|error| broken(&error))?;
+            on_line(serde_json::from_str(&line).map_err(|error| broken(&error))?)?;
+        }
+        Ok(())
     }
 
     /// A body as it is, for logs.
@@ -125,7 +163,15 @@ impl Client {
             .header("content-type", "application/json")
             .body(body.map(Value::to_string).unwrap_or_default())
             .map_err(|error| Exit::usage(format!("'{}' is not a URL: {error}", self.url)))?;
-        let mut answer = self.agent.run(request).map_err(|error| match error {
+        let mut answer = self.agent.run(request).map_err(|error| self.unanswered(path, error))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        Err(self.refused(&mut answer, path)?)
+    }
+
+    fn unanswered(&self, path: &str, error: ureq::Error) -> Exit {
+        match error {
             ureq::Error::Timeout(_) => Exit::timed_out(format!("{} did not answer in time", self.url)),
             ureq::Error::BadUri(text) => Exit::usage(format!("'{}' is not a URL: {text}", self.url)),
             ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => Exit::unreachable(format!(
@@ -133,16 +179,17 @@ impl Client {
                 self.url
             )),
             other => Exit::failed(format!("{}{path}: {other}", self.url)),
-        })?;
+        }
+    }
+
+    /// The host's own words for what it did not do.
+    fn refused(&self, answer: &mut Answer, path: &str) -> Result<Exit, Exit> {
         let status = answer.status();
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let bytes = self.read(&mut answer, path)?;
-        match serde_json::from_slice::<Problem>(&bytes) {
-            Ok(problem) => Err(Exit::problem(problem)),
-            Err(_) => Err(Exit::failed(format!("{}{path} answered {status}", self.url))),
-        }
+        let bytes = self.read(answer, path)?;
+        Ok(match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => Exit::problem(problem),
+            Err(_) => Exit::failed(format!("{}{path} answered {status}", self.url)),
+        })
     }
 
     fn read(&self, answer: &mut Answer, path: &str) -> Result<Vec<u8>, Exit> {

@@ -155,7 +155,7 @@ fn set(client: &Client, json: bool, changes: &[String], if_match: Option<String>
         None => client.fetch_tag(SETTINGS)?,
     };
     let path = format!("{SETTINGS}?dry_run={dry_run}&reason={}", url_encoded(reason));
-    print(json, client.patch(&path, &patch, &tag)?, changed)
+    print(json, client.patch_matching(&path, &patch, &tag)?, changed)
 }
 
 /// `NAME=VALUE` as JSON: a number, true, false or a word; `none` is null.

@@ -3,7 +3,7 @@
 use super::client::{Client, url_encoded};
 use super::exit::Exit;
 use super::text::{bits, clock, duration, printable, table};
-use crate::wire::{Dashboard, DecisionDetail, DecisionList, DecisionRow, JobDetail, JobList, ModelList, SourceList};
+use crate::wire::{Capacity, Dashboard, DecisionDetail, DecisionList, DecisionRow, JobDetail, JobList, ModelList};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -17,7 +17,7 @@ pub(super) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Exit> {
 }
 
 /// Prints JSON as it came, or in words.
-pub(super) fn print<T: DeserializeOwned>(json: bool, value: Value, words: impl FnOnce(T)) -> Result<(), Exit> {
+pub(crate) fn print<T: DeserializeOwned>(json: bool, value: Value, words: impl FnOnce(T)) -> Result<(), Exit> {
     if json {
         println!("{value}");
         return Ok(());
@@ -89,41 +89,16 @@ pub(crate) fn status(client: &Client, json: bool) -> Result<(), Exit> {
     })
 }
 
-pub(crate) fn queue_add(client: &Client, json: bool, body: Value) -> Result<(), Exit> {
-    let mut body = body;
-    body["origin"] = json!("cli");
-    let answer = client.post("/api/v1/sources", &body)?;
-    if json {
-        println!("{answer}");
-    } else {
-        println!("source {}", answer["source"]);
-    }
-    Ok(())
+pub(crate) fn capacity(client: &Client, json: bool) -> Result<(), Exit> {
+    print(json, client.fetch("/api/v1/training")?, |capacity: Capacity| {
+        super::queue::tell_capacity(&capacity)
+    })
 }
 
-pub(crate) fn queue_list(client: &Client, json: bool, status: Option<&str>, limit: u32) -> Result<(), Exit> {
-    let status = status.map(|status| format!("&status={}", url_encoded(status))).unwrap_or_default();
-    print(
-        json,
-        client.fetch(&format!("/api/v1/sources?limit={limit}{status}"))?,
-        |list: SourceList| {
-            let rows: Vec<Vec<String>> = list
-                .sources
-                .into_iter()
-                .map(|row| {
-                    vec![
-                        row.id.to_string(),
-                        row.status,
-                        row.lane,
-                        row.host.unwrap_or_default(),
-                        row.attempts.to_string(),
-                        printable(&row.title),
-                    ]
-                })
-                .collect();
-            table(&["id", "status", "lane", "host", "attempts", "title"], &rows);
-        },
-    )
+pub(crate) fn train_start(client: &Client, json: bool, reason: &str, automatic: bool) -> Result<(), Exit> {
+    let answer = client.post("/api/v1/training/start", &json!({ "reason": reason, "automatic": automatic }))?;
+    println!("{}", if json { answer.to_string() } else { "training is on".to_string() });
+    Ok(())
 }
 
 pub(crate) fn jobs(client: &Client, json: bool, status: Option<&str>, limit: u32) -> Result<(), Exit> {

@@ -4,8 +4,8 @@ use pointsman_model::event::{Event, Recorded};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::run::{AttemptToken, RunClass, RunEnd, Work};
 use pointsman_model::settings::{LaneMode, Settings};
-use pointsman_model::source::Lane;
-use pointsman_model::{RunId, SourceId};
+use pointsman_model::source::{CampaignRow, Lane};
+use pointsman_model::{CampaignId, RunId, SourceId};
 use std::collections::BTreeMap;
 
 /// How an attempt really ended, by the word of who ran it.
@@ -16,6 +16,8 @@ pub(super) struct Ledger {
     training: bool,
     settings: Settings,
     sources: BTreeMap<SourceId, Known>,
+    /// First source and rows of each.
+    campaigns: BTreeMap<CampaignId, (SourceId, u32)>,
     /// Runs without an outcome.
     planned: BTreeMap<RunId, (AttemptToken, Work)>,
     last_run: u64,
@@ -39,14 +41,31 @@ impl Ledger {
             Event::TrainingStarted { .. } => self.training = true,
             Event::TrainingStopped { .. } => self.training = false,
             Event::SourceQueued { source, new, .. } => {
-                let known = Known {
-                    title: new.title.clone(),
-                    lane: new.lane,
-                    done: false,
-                };
-                if self.sources.insert(*source, known).is_some() {
-                    return Err(format!("source {source} is queued twice"));
+                self.queue(*source, new.title.clone(), new.lane)?;
+            }
+            Event::CampaignQueued {
+                campaign,
+                new,
+                rows,
+                first,
+                ..
+            } => {
+                self.campaigns.insert(*campaign, (*first, *rows));
+                for row in 1..=*rows {
+                    let title = CampaignRow { campaign: *campaign, row }.title(&new.title);
+                    self.queue(SourceId(first.0 + u64::from(row) - 1), title, new.lane)?;
                 }
+            }
+            Event::SourcesImported { first, rows, .. } => {
+                for (offset, new) in rows.iter().enumerate() {
+                    self.queue(SourceId(first.0 + offset as u64), new.title.clone(), new.lane)?;
+                }
+            }
+            Event::CampaignCancelled { campaign, left, .. } => self.cancel_rows(*campaign, *left)?,
+            Event::SourceCancelled { source, .. } => self.end_source(*source)?,
+            Event::SourceEdited { source, edit, .. } => {
+                let known = self.known(*source)?;
+                known.lane = edit.lane.unwrap_or(known.lane);
             }
             Event::SourceMoved { source, lane, .. } => self.known(*source)?.lane = *lane,
             Event::SourceGivenUp { source, .. } => self.end_source(*source)?,
@@ -56,11 +75,12 @@ impl Ledger {
                     return Err(format!("run {id} is planned after run {}", self.last_run));
                 }
                 self.last_run = id.0;
-                if run.class != RunClass::Eval && !self.training {
+                let by_hand = run.class == RunClass::Manual && matches!(run.work, Work::Train { .. });
+                if run.class != RunClass::Eval && !self.training && !by_hand {
                     return Err(format!("run {id} is picked while the lane is stopped"));
                 }
                 if let Work::Train { source, .. } = &run.work {
-                    self.check_pick(*source, id)?;
+                    self.check_pick(*source, id, by_hand)?;
                 }
                 self.planned.insert(id, (run.token, run.work.clone()));
             }
@@ -100,7 +120,41 @@ impl Ledger {
         Ok(())
     }
 
-    fn check_pick(&mut self, source: SourceId, run: RunId) -> Result<(), String> {
+    fn queue(&mut self, source: SourceId, title: String, lane: Lane) -> Result<(), String> {
+        let known = Known { title, lane, done: false };
+        match self.sources.insert(source, known) {
+            Some(_) => Err(format!("source {source} is queued twice")),
+            None => Ok(()),
+        }
+    }
+
+    /// What neither runs nor is done leaves, and that many.
+    fn cancel_rows(&mut self, campaign: CampaignId, left: u32) -> Result<(), String> {
+        let Some((first, rows)) = self.campaigns.get(&campaign).copied() else {
+            return Err(format!("{} was never queued", campaign.name()));
+        };
+        let running: Vec<SourceId> = self
+            .planned
+            .values()
+            .filter_map(|(_, work)| match work {
+                Work::Train { source, .. } => Some(*source),
+                Work::Bootstrap | Work::Evaluate { .. } => None,
+            })
+            .collect();
+        let mut found = 0;
+        for (source, known) in self.sources.range_mut(first..SourceId(first.0 + u64::from(rows))) {
+            if !known.done && !running.contains(source) {
+                known.done = true;
+                found += 1;
+            }
+        }
+        match found == left {
+            true => Ok(()),
+            false => Err(format!("{found} rows of {} leave, and {left} are told", campaign.name())),
+        }
+    }
+
+    fn check_pick(&mut self, source: SourceId, run: RunId, by_hand: bool) -> Result<(), String> {
         let (mode, fallback) = (self.settings.lane_mode, self.settings.curriculum_fallback);
         let busy = self
             .planned
@@ -113,11 +167,13 @@ impl Ledger {
         if busy {
             return Err(format!("run {run} is of source {source}, which runs already"));
         }
-        let open = match (mode, known.lane) {
-            (LaneMode::QueuedOnly | LaneMode::Hybrid, Lane::Queue) | (LaneMode::AutomaticOnly, Lane::Curriculum) => true,
-            (LaneMode::QueuedOnly, Lane::Curriculum) | (LaneMode::AutomaticOnly, Lane::Queue) => false,
-            (LaneMode::Hybrid, Lane::Curriculum) => fallback,
-        };
+        // A person's own pick is bound by no lane mode.
+        let open = by_hand
+            || match (mode, known.lane) {
+                (LaneMode::QueuedOnly | LaneMode::Hybrid, Lane::Queue) | (LaneMode::AutomaticOnly, Lane::Curriculum) => true,
+                (LaneMode::QueuedOnly, Lane::Curriculum) | (LaneMode::AutomaticOnly, Lane::Queue) => false,
+                (LaneMode::Hybrid, Lane::Curriculum) => fallback,
+            };
         if open {
             Ok(())
         } else {

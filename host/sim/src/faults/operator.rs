@@ -2,12 +2,12 @@
 
 use super::stage::Stage;
 use crate::scripted::Scripted;
-use pointsman_model::command::{Activation, Command};
+use pointsman_model::command::{Activation, Command, ImportBatch};
 use pointsman_model::policy::{PolicyDescription, PolicyKind};
 use pointsman_model::run::{RunEnd, RunReport};
 use pointsman_model::settings::{LaneMode, Settings};
-use pointsman_model::source::{Lane, NewSource, Origin};
-use pointsman_model::{Actor, RunId, SourceId};
+use pointsman_model::source::{Lane, LockKey, NewSource, Origin, SourceEdit};
+use pointsman_model::{Actor, CampaignId, RunId, SourceId};
 
 const HOSTS: [&str; 4] = ["novel", "code", "events", ""];
 
@@ -35,6 +35,8 @@ impl Stage {
             lane_mode: dice.pick(&[LaneMode::Hybrid, LaneMode::Hybrid, LaneMode::QueuedOnly, LaneMode::AutomaticOnly]),
             curriculum_fallback: dice.chance(0.6),
             same_host_cap: 1 + dice.roll(2) as u32,
+            campaign_lock: dice.chance(0.3),
+            loop_interval_s: dice.roll(3) as u32,
             retry_budget: dice.roll(4) as u32,
             curriculum_pending_max: dice.roll(4) as u32,
             promotion_window: 1 + dice.roll(2) as u32,
@@ -54,7 +56,7 @@ impl Stage {
         let (sources, runs) = (state.next.source, state.next.run);
         let source = SourceId(1 + self.dice.roll(sources + 1));
         let kind = self.dice.pick(&PolicyKind::ALL);
-        match self.dice.roll(32) {
+        match self.dice.roll(33) {
             0..=9 => {
                 self.submitted += 1;
                 let host = self.dice.pick(&HOSTS);
@@ -74,9 +76,13 @@ impl Stage {
                     params: None,
                 })
             }
-            10 => Command::EnableSource { source, actor },
+            10 => Command::EnableSource { source, actor, reason },
             11 => Command::DisableSource { source, actor, reason },
-            12 | 13 => Command::StartTraining { actor, reason },
+            12 | 13 => Command::StartTraining {
+                actor,
+                reason,
+                automatic: false,
+            },
             14 => Command::StopTraining { actor, reason },
             15 | 16 => Command::CancelRun {
                 run: RunId(1 + self.dice.roll(runs + 1)),
@@ -153,6 +159,7 @@ impl Stage {
                 }
             }
             29 => Command::RollBackModel { actor, reason },
+            32 => self.draw_queue_command(source, actor, reason),
             // Reports that nobody sent: a token of another attempt, another start, another run.
             _ => {
                 let Some(mut token) = self.runner.some_token(&mut self.dice) else {
@@ -174,6 +181,72 @@ impl Stage {
                     },
                 }
             }
+        }
+    }
+
+    /// What operators do to the queue beside adding to it.
+    fn draw_queue_command(&mut self, source: SourceId, actor: Actor, reason: String) -> Command {
+        let campaigns = self.world.coordinator().state().next.campaign;
+        match self.dice.roll(9) {
+            0 | 1 => Command::SubmitCampaign {
+                new: NewSource {
+                    title: "a campaign".into(),
+                    body: String::new(),
+                    host: Some(self.dice.pick(&HOSTS).to_string()),
+                    lane: Lane::Queue,
+                    origin: Origin::Campaign,
+                    priority: 0,
+                    params: None,
+                },
+                rows: self.dice.roll(5) as u32,
+                actor,
+                reason,
+            },
+            2 => Command::CancelCampaign {
+                campaign: CampaignId(1 + self.dice.roll(campaigns + 1)),
+                end_runs: self.dice.chance(0.5),
+                actor,
+                reason,
+            },
+            3 => {
+                let host = self.dice.pick(&HOSTS).to_string();
+                Command::EditSource {
+                    source,
+                    edit: SourceEdit {
+                        host: self.dice.chance(0.5).then_some(host),
+                        priority: self.dice.chance(0.5).then_some(3),
+                        lane: self.dice.chance(0.5).then(|| self.dice.pick(&[Lane::Queue, Lane::Curriculum])),
+                        ..SourceEdit::default()
+                    },
+                    actor,
+                    reason,
+                }
+            }
+            4 => Command::CancelSource { source, actor, reason },
+            5 => Command::RunSource { source, actor, reason },
+            6 => Command::TakeLock {
+                key: LockKey::Host,
+                value: self.dice.pick(&HOSTS).to_string(),
+                actor,
+                reason,
+            },
+            7 => Command::ReleaseLock { actor, reason },
+            _ => Command::ImportSources(ImportBatch {
+                import: "file".into(),
+                batch: self.dice.roll(4) as u32,
+                digest: self.dice.roll(2),
+                rows: vec![NewSource {
+                    title: "a line".into(),
+                    body: String::new(),
+                    host: None,
+                    lane: Lane::Queue,
+                    origin: Origin::Cli,
+                    priority: 0,
+                    params: None,
+                }],
+                refused: 0,
+                actor,
+            }),
         }
     }
 

@@ -39,6 +39,7 @@ impl Stage {
         self.now_command(Command::StartTraining {
             actor: actor(),
             reason: String::new(),
+            automatic: false,
         })?;
         for _ in 0..QUIET_STEPS_MAX {
             self.step += 1;

@@ -136,12 +136,16 @@ impl Stage {
 
     pub(super) fn play(&mut self) -> Result<(), Problem> {
         let actor = || Actor::new("operator");
-        self.now_command(Command::StartHost { version: "0.1.0".into() })?;
+        self.now_command(Command::StartHost {
+            version: "0.1.0".into(),
+            paused: false,
+        })?;
         let settings = self.draw_settings();
         self.now_command(Command::ChangeSettings { settings, actor: actor() })?;
         self.now_command(Command::StartTraining {
             actor: actor(),
             reason: String::new(),
+            automatic: false,
         })?;
         while self.step < self.steps {
             self.step += 1;
@@ -298,7 +302,10 @@ impl Stage {
         self.messages.retain(|_, message| matches!(message, Message::Wants(..)));
         self.world.now += self.dice.roll(3) * 7_000;
         let calm = std::mem::take(&mut self.faults);
-        let started = self.now_command(Command::StartHost { version: "0.1.0".into() });
+        let started = self.now_command(Command::StartHost {
+            version: "0.1.0".into(),
+            paused: false,
+        });
         self.faults = calm;
         started?;
         self.tell_wants();

@@ -1,10 +1,10 @@
 //! Journal entries, wants and state as short lines for people.
 
-use pointsman_coordinator::{Installed, State};
-use pointsman_model::decision::{Decision, Verdict};
+use pointsman_coordinator::{Excluded, Installed, Previewed, SelectionMode, State};
+use pointsman_model::decision::{Decision, SelectionVerdict, Verdict};
 use pointsman_model::event::{Event, Recorded, StageBy, StateHandover};
-use pointsman_model::run::{RunEnd, Work};
-use pointsman_model::source::SourceStage;
+use pointsman_model::run::{RunClass, RunEnd, Work};
+use pointsman_model::source::{Lane, Lock, SourceStage};
 use pointsman_model::wants::{Beside, Wants};
 use std::fmt::Write;
 
@@ -20,7 +20,58 @@ fn detail(event: &Event) -> String {
             let by = decision.map(|decision| format!(" by decision {decision}")).unwrap_or_default();
             format!("{source} {} {:?}{by}", new.host.as_deref().unwrap_or("-"), new.title)
         }
-        Event::SourceEnabled { source, actor } => format!("{source} by {}", actor.0),
+        Event::CampaignQueued {
+            campaign,
+            new,
+            rows,
+            first,
+            actor,
+            reason: _,
+        } => format!(
+            "{} {rows} rows from source {first} {} {:?} by {}",
+            campaign.name(),
+            new.host.as_deref().unwrap_or("-"),
+            new.title,
+            actor.0
+        ),
+        Event::CampaignCancelled {
+            campaign,
+            left,
+            actor,
+            reason,
+        } => format!("{} {left} rows leave, by {}: {reason}", campaign.name(), actor.0),
+        Event::CampaignEnded {
+            campaign,
+            done,
+            failed,
+            cancelled,
+        } => format!("{} done {done} failed {failed} cancelled {cancelled}", campaign.name()),
+        Event::SourcesImported {
+            import,
+            batch,
+            digest: _,
+            first,
+            rows,
+            refused,
+            actor,
+        } => format!(
+            "{import} part {batch}: {} sources from {first}, {refused} refused, by {}",
+            rows.len(),
+            actor.0
+        ),
+        Event::SourceEdited {
+            source,
+            edit,
+            actor,
+            reason: _,
+        } => {
+            let edit = serde_json::to_string(edit).unwrap_or_default();
+            format!("{source} {edit} by {}", actor.0)
+        }
+        Event::SourceCancelled { source, actor, reason } => format!("{source} by {}: {reason}", actor.0),
+        Event::LockTaken { lock } => format!("{} by {}", lock_words(lock), lock.actor),
+        Event::LockReleased { lock, actor, reason } => format!("{} by {}: {reason}", lock_words(lock), actor.0),
+        Event::SourceEnabled { source, actor, reason: _ } => format!("{source} by {}", actor.0),
         Event::SourceDisabled {
             source,
             actor,
@@ -196,6 +247,11 @@ fn detail(event: &Event) -> String {
     }
 }
 
+fn lock_words(lock: &Lock) -> String {
+    let holder = lock.holder.map(|holder| format!(" held by {}", holder.name())).unwrap_or_default();
+    format!("{} {}{holder}", lock.key.slug(), lock.value)
+}
+
 fn handover(state: &StateHandover) -> String {
     match state {
         StateHandover::Empty => String::new(),
@@ -309,6 +365,92 @@ pub(super) fn state(state: &State) -> String {
         totals.rejected,
         totals.rolled_back
     );
+    out
+}
+
+/// Lanes, slots, the lock and the campaigns.
+pub(super) fn queue(state: &State) -> String {
+    let mut out = String::new();
+    let index = &state.index;
+    let _ = writeln!(
+        out,
+        "    queue {} curriculum {} waiting {} disabled {} hosts {}",
+        index.pending(Lane::Queue),
+        index.pending(Lane::Curriculum),
+        index.waiting(),
+        index.disabled(),
+        index.pending_hosts()
+    );
+    let _ = writeln!(
+        out,
+        "    slots: training {} of {} (ceiling {}), manual {}, eval {}, all {} of {}; free {}",
+        state.training_runs(),
+        state.training_cap(),
+        state.training_ceiling(),
+        state.runs_of(RunClass::Manual),
+        state.runs_of(RunClass::Eval),
+        state.runs.len(),
+        state.settings.global_max,
+        state.training_free()
+    );
+    if let Some(lock) = &state.lock {
+        let _ = writeln!(out, "    lock: {}", lock_words(lock));
+    }
+    for campaign in state.campaigns.values() {
+        let counts = campaign.counts;
+        let _ = writeln!(
+            out,
+            "    {}: {} of {} done, {} queued, {} running, {} failed, {} cancelled{}",
+            campaign.id.name(),
+            counts.done,
+            campaign.rows,
+            counts.queued,
+            counts.running,
+            counts.failed(),
+            counts.cancelled,
+            if campaign.finished_at.is_some() { ", over" } else { "" }
+        );
+    }
+    out
+}
+
+/// What would be picked, and why not the others.
+pub(super) fn next(previewed: &Previewed) -> String {
+    let mut out = String::new();
+    let rules = |out: &mut String, what: &str, rules: &[Excluded]| {
+        for rule in rules {
+            let sources = rule.sources.map(|sources| format!(" ({sources})")).unwrap_or_default();
+            let _ = writeln!(out, "    {what} {}{sources}: {}", rule.code, rule.text);
+        }
+    };
+    match &previewed.answer {
+        None => {
+            let _ = writeln!(out, "    nothing is eligible, mode {}", SelectionMode::None.slug());
+        }
+        Some(answer) => {
+            let candidates = &answer.context.candidates;
+            let picked = match &answer.decision.ruling.verdict {
+                Verdict::Selection(SelectionVerdict::Pick(picks)) => picks.clone(),
+                _ => Vec::new(),
+            };
+            let lane = picked.first().map(|pick| candidates[*pick as usize].lane);
+            let ids: Vec<String> = picked.iter().map(|pick| candidates[*pick as usize].id.to_string()).collect();
+            let _ = writeln!(
+                out,
+                "    picks [{}] of {} by {}, mode {}, left out {}",
+                ids.join(" "),
+                candidates.len(),
+                answer.decision.ruling.policy.name,
+                SelectionMode::of(lane).slug(),
+                answer.context.left_out
+            );
+        }
+    }
+    rules(&mut out, "held", &previewed.holds);
+    rules(&mut out, "out", &previewed.excluded);
+    if let Some((id, reasons)) = &previewed.about {
+        rules(&mut out, &format!("not source {id}:"), reasons);
+    }
     out
 }
 

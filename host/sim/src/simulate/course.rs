@@ -171,7 +171,13 @@ impl<'q> Play<'q> {
 
     fn begin(&mut self) -> Result<(), SimulateError> {
         let actor = || Actor::new("simulation");
-        self.must("start", Command::StartHost { version: "0.1.0".into() })?;
+        self.must(
+            "start",
+            Command::StartHost {
+                version: "0.1.0".into(),
+                paused: false,
+            },
+        )?;
         let settings: Settings = self.question.model.settings.clone();
         self.must("take the settings", Command::ChangeSettings { settings, actor: actor() })?;
         let policies: Vec<Activation> = self.question.policies.iter().cloned().map(Activation::of).collect();
@@ -194,6 +200,7 @@ impl<'q> Play<'q> {
         let start = Command::StartTraining {
             actor: actor(),
             reason: "simulated".into(),
+            automatic: false,
         };
         self.must("start training", start)
     }

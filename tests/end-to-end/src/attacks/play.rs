@@ -48,7 +48,10 @@ pub(super) fn ask(description: PolicyDescription, policies: &mut dyn Policies, c
     };
     let actor = Actor::new("attack-check");
     let reason = String::new;
-    told(Command::StartHost { version: "test".into() })?;
+    told(Command::StartHost {
+        version: "test".into(),
+        paused: false,
+    })?;
     told(Command::ChangeSettings {
         settings: course.settings,
         actor: actor.clone(),
@@ -67,7 +70,11 @@ pub(super) fn ask(description: PolicyDescription, policies: &mut dyn Policies, c
             }))?;
         }
     }
-    let events = told(Command::StartTraining { actor, reason: reason() })?;
+    let events = told(Command::StartTraining {
+        actor,
+        reason: reason(),
+        automatic: false,
+    })?;
     let bootstrap = planned(&events).context("the first model is planned")?;
     let mut last = finished(bootstrap, completed(bootstrap));
     if matches!(kind, PolicyKind::Retry | PolicyKind::PromotionGate) {
