@@ -1454,7 +1454,7 @@ seq: number,
  */
 generated_at: number,
 /**
- * How old it was when it was sent; 0 where it was made for this answer.
+ * How old it was when it was sent; 0 where it was made for this answer. What is streamed has 0: count from generated_at.
  */
 age_ms: number,
 /**

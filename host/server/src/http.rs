@@ -705,11 +705,13 @@ pub fn openapi() -> &'static serde_json::Value {
 
 /// `GET /api/v1/state`: the read model, with the epoch and position to resume the stream from.
 async fn state(State(app): State<App>) -> Response {
-    let mut value = serde_json::Value::clone(&*app.hub.dashboard());
+    let value = app.hub.dashboard();
     let made = value["view"]["generated_at"].as_u64().unwrap_or(0);
-    value["view"]["age_ms"] = json!(crate::clock::now_ms().saturating_sub(made));
     let tag = format!("\"{}\"", value["view"]["fingerprint"].as_str().unwrap_or_default());
-    let mut response = ([(axum::http::header::ETAG, tag)], Json(value)).into_response();
+    // The body is what viewers of the stream hold, to the byte: its age goes beside it.
+    let age = crate::clock::now_ms().saturating_sub(made) / 1000;
+    let headers = [(axum::http::header::ETAG, tag), (axum::http::header::AGE, age.to_string())];
+    let mut response = (headers, Json(&*value)).into_response();
     if let Ok(epoch) = app.hub.epoch().parse() {
         response.headers_mut().insert("x-pointsman-epoch", epoch);
     }
@@ -730,7 +732,7 @@ async fn no_such_path(uri: Uri) -> ApiError {
     ApiError::not_found("no_such_path", format!("there is nothing at {}", uri.path())).fix("the API's paths start with /api/v1")
 }
 
-async fn no_such_method(method: axum::http::Method, path: Option<MatchedPath>, uri: Uri) -> ApiError {
+async fn no_such_method(method: axum::http::Method, path: Option<MatchedPath>, uri: Uri) -> Response {
     let error = ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "no_such_method",
@@ -740,9 +742,13 @@ async fn no_such_method(method: axum::http::Method, path: Option<MatchedPath>, u
     match known {
         Some(methods) => {
             let methods: Vec<String> = methods.keys().map(|method| method.to_uppercase()).collect();
-            error.fix(format!("it answers {}", methods.join(" and ")))
+            let mut response = error.fix(format!("it answers {}", methods.join(" and "))).into_response();
+            if let Ok(methods) = methods.join(", ").parse() {
+                response.headers_mut().insert(axum::http::header::ALLOW, methods);
+            }
+            response
         }
-        None => error,
+        None => error.into_response(),
     }
 }
 

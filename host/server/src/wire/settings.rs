@@ -15,7 +15,7 @@ pub struct ViewStamp {
     pub seq: u64,
     /// Server time at which it was made.
     pub generated_at: u64,
-    /// How old it was when it was sent; 0 where it was made for this answer.
+    /// How old it was when it was sent; 0 where it was made for this answer. What is streamed has 0: count from generated_at.
     pub age_ms: u64,
     /// How long it may be shown before it has to be read again.
     pub ttl_ms: u64,

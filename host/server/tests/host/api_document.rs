@@ -200,6 +200,16 @@ async fn who_holds_what_holds_is_sent_no_body() {
         let other = request(&url, "GET", path, &[("if-none-match", "\"0123456789abcdef\"")], "").await;
         assert_eq!(other.status, 200, "{path}");
     }
+    let state = request(&url, "GET", "/api/v1/state", &[], "").await;
+    let stamp = &state.json()["view"];
+    assert_eq!(
+        state.header("etag"),
+        stamp["fingerprint"].as_str().map(|mark| format!("\"{mark}\"")).as_deref()
+    );
+    assert!(
+        state.header("age").is_some_and(|age| age.parse::<u64>().is_ok()) && stamp["ttl_ms"].as_u64() > Some(0),
+        "{stamp}"
+    );
     let jobs = request(&url, "GET", "/api/v1/sources", &[], "").await;
     fixture.post("/api/v1/sources", serde_json::json!({ "title": "one more" })).await;
     let tag = jobs.header("etag").expect("a tag").to_string();

@@ -110,6 +110,8 @@ async fn bad_inputs_are_answered_with_problems() {
             assert!(named, "names {pointer}: {what}");
         }
     }
+    let method = request(&url, "DELETE", "/api/v1/sources", &[], "").await;
+    assert_eq!((method.status, method.header("allow")), (405, Some("GET, POST")));
     let text = request(&url, "POST", "/api/v1/sources", &[("content-type", "text/plain")], "{}").await;
     assert_eq!((text.status, text.json()["code"].clone()), (415, json!("not_json")));
     let actor = request(&url, "POST", "/api/v1/training/stop", &[("x-pointsman-actor", "a b")], "").await;
