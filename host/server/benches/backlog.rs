@@ -21,7 +21,7 @@ const HOSTS: u64 = 2_000;
 const BATCH: u64 = 500;
 const BODY_BYTES: usize = 400;
 const CLAIMS: usize = 2_000;
-const PAGES: usize = 30;
+const PAGES: usize = 120;
 const PAGE_LIMIT: u32 = 100;
 
 const CLAIM_GOAL: Duration = Duration::from_millis(1);

@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 /// After "idle", selection is asked again when something changes, or after this long.
 pub(crate) const IDLE_RETRY_MS: Millis = 10_000;
 
+/// Hosts that a run replays from.
+const REPLAY_HOSTS_MAX: usize = 256;
+
 /// Candidates in one question. More make a decision dearer and hardly better, since each host has its turn in the list.
 const SHORTLIST_MAX: usize = 64;
 
@@ -58,12 +61,12 @@ impl Turn<'_> {
             replay_share: settings.default_replay_share,
         });
         let base = self.state.line.clone();
-        let learnt = base
-            .as_ref()
-            .and_then(|base| self.state.models.get(base))
-            .map(|model| model.hosts.clone())
-            .unwrap_or_default();
-        let replay_hosts = learnt.into_iter().filter(|host| Some(host) != source.host.as_ref()).collect();
+        let learnt = base.as_ref().and_then(|base| self.state.models.get(base));
+        let learnt = learnt.map(|model| model.hosts.as_slice()).unwrap_or_default();
+        let others = learnt.iter().filter(|host| Some(*host) != source.host.as_ref());
+        // The latest that were learnt: a list of thousands would be most of the run's entry, and no batch holds so many.
+        let skipped = learnt.len().saturating_sub(REPLAY_HOSTS_MAX);
+        let replay_hosts = others.skip(skipped).cloned().collect();
         let work = Work::Train {
             source: id,
             host: source.host.clone(),

@@ -206,7 +206,7 @@ async fn a_file_is_imported_once_and_its_bad_lines_are_told() {
         listed(&fixture, "status=pending&limit=100").await,
         listed(&fixture, "limit=500").await
     );
-    assert_eq!(listed(&fixture, "status=open&host=host-3&limit=40").await.len(), 172);
+    assert_eq!(listed(&fixture, "status=open&host=host-3&limit=40").await.len(), 171);
     assert_eq!(listed(&fixture, "origin=ui&status=open&limit=500").await.len(), 1_200);
     assert_eq!(listed(&fixture, "origin=other&status=open").await.len(), 1);
     let found = listed(&fixture, "status=open&text=source%2011").await;

@@ -35,8 +35,8 @@ impl Stage {
             lane_mode: dice.pick(&[LaneMode::Hybrid, LaneMode::Hybrid, LaneMode::QueuedOnly, LaneMode::AutomaticOnly]),
             curriculum_fallback: dice.chance(0.6),
             same_host_cap: 1 + dice.roll(2) as u32,
-            campaign_lock: dice.chance(0.3),
-            loop_interval_s: dice.roll(3) as u32,
+            campaign_lock: dice.chance(0.15),
+            loop_interval_s: u32::from(dice.chance(0.1)),
             retry_budget: dice.roll(4) as u32,
             curriculum_pending_max: dice.roll(4) as u32,
             promotion_window: 1 + dice.roll(2) as u32,
@@ -56,7 +56,9 @@ impl Stage {
         let (sources, runs) = (state.next.source, state.next.run);
         let source = SourceId(1 + self.dice.roll(sources + 1));
         let kind = self.dice.pick(&PolicyKind::ALL);
-        match self.dice.roll(33) {
+        match self.dice.roll(32) {
+            // In the place of a plain source, so that the other commands stay as frequent as they are.
+            0..=9 if self.dice.chance(0.25) => self.draw_queue_command(source, actor, reason),
             0..=9 => {
                 self.submitted += 1;
                 let host = self.dice.pick(&HOSTS);
@@ -159,7 +161,6 @@ impl Stage {
                 }
             }
             29 => Command::RollBackModel { actor, reason },
-            32 => self.draw_queue_command(source, actor, reason),
             // Reports that nobody sent: a token of another attempt, another start, another run.
             _ => {
                 let Some(mut token) = self.runner.some_token(&mut self.dice) else {
@@ -188,7 +189,7 @@ impl Stage {
     fn draw_queue_command(&mut self, source: SourceId, actor: Actor, reason: String) -> Command {
         let campaigns = self.world.coordinator().state().next.campaign;
         match self.dice.roll(9) {
-            0 | 1 => Command::SubmitCampaign {
+            0 => Command::SubmitCampaign {
                 new: NewSource {
                     title: "a campaign".into(),
                     body: String::new(),
@@ -202,7 +203,7 @@ impl Stage {
                 actor,
                 reason,
             },
-            2 => Command::CancelCampaign {
+            1 | 2 => Command::CancelCampaign {
                 campaign: CampaignId(1 + self.dice.roll(campaigns + 1)),
                 end_runs: self.dice.chance(0.5),
                 actor,
