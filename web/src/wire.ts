@@ -15,7 +15,7 @@ at: number,
 /**
  * What this was made from and when.
  */
-view: ViewStamp, version: string, training: TrainingState,
+view: ViewStamp, version: string, training: TrainingState, capacity: Capacity, queue: QueueCard,
 /**
  * Queue, Execute, Outcome, Promotion.
  */
@@ -507,9 +507,17 @@ lane: string, origin: string,
  */
 priority: number,
 /**
- * pending, running, waiting, disabled, failed, done, given_up
+ * Number of its campaign, and its row there.
  */
-status: string, reason: string | null,
+campaign: number | null,
+/**
+ * Its row in the campaign, from 1.
+ */
+campaign_row: number | null,
+/**
+ * pending, running, waiting, disabled, done, given_up, cancelled
+ */
+status: string, status_label: string, reason: string | null,
 /**
  * Runs that it has had.
  */
@@ -530,7 +538,15 @@ finished_at: number | null, };
 /**
  * `GET /api/v1/sources`, newest first.
  */
-export type SourceList = { sources: Array<SourceRow>, next_cursor: string | null, };
+export type SourceList = { sources: Array<SourceRow>,
+/**
+ * For the page after this one. There may be one after a page that is not full: the search has a bound per page.
+ */
+next_cursor: string | null,
+/**
+ * Pending and waiting sources of the lanes that were asked for, whatever else was.
+ */
+pending_total: number, };
 
 /**
  * `GET /api/v1/decisions`, newest first.
@@ -700,6 +716,10 @@ run: number | null,
  * Generation that is active now.
  */
 generation: number | null,
+/**
+ * The campaign that was queued.
+ */
+campaign: number | null,
 /**
  * A swap that was started; `GET /api/v1/policies/swaps/{id}` tells how it goes.
  */
@@ -1951,6 +1971,483 @@ export type Provenance = { field: string,
  * The journal's entries that are counted.
  */
 counted: string, };
+
+/**
+ * Slots and what is in them. What is wanted and what is are apart: a stopped loop drains.
+ */
+export type Capacity = {
+/**
+ * What was asked for: started, stopped
+ */
+desired: string,
+/**
+ * What is: running, stopped, draining
+ */
+actual: string,
+/**
+ * Who asked for it, why, and since when; no time where nobody ever did.
+ */
+by: string, reason: string,
+/**
+ * When it was asked for; none where nobody ever did.
+ */
+since: number | null,
+/**
+ * Setting: most training runs.
+ */
+training_max: number,
+/**
+ * Setting: most runs of all classes.
+ */
+global_max: number,
+/**
+ * Setting: slots of these that evaluations and canaries alone may take.
+ */
+reserved_slots: number,
+/**
+ * `global_max` less `reserved_slots`.
+ */
+training_ceiling: number,
+/**
+ * Most training runs: the lesser of `training_max` and `training_ceiling`.
+ */
+training_cap: number,
+/**
+ * Training runs that may start now.
+ */
+training_free: number,
+/**
+ * Runs under way of each class.
+ */
+training: number,
+/**
+ * Evaluations under way.
+ */
+eval: number,
+/**
+ * Canaries under way.
+ */
+canary: number,
+/**
+ * Runs under way that a person began.
+ */
+manual: number,
+/**
+ * All of them, and all but training.
+ */
+total: number,
+/**
+ * Runs under way of all classes but training.
+ */
+non_training: number,
+/**
+ * Why the total may be above the training cap, and what the cap is the lesser of, in one sentence.
+ */
+explanation: string, };
+
+/**
+ * The headline of queue and lanes; the page computes none of it.
+ */
+export type QueueCard = { queue: LaneCard, curriculum: LaneCard,
+/**
+ * Distinct hosts among what is pending.
+ */
+pending_hosts: number,
+/**
+ * Those of both lanes that wait for another attempt, and those that wait for a person.
+ */
+waiting: number,
+/**
+ * Sources that wait for a person.
+ */
+disabled: number,
+/**
+ * hybrid, queued_only, automatic_only
+ */
+lane_mode: string, lane_mode_label: string,
+/**
+ * The value that the coordinator works with.
+ */
+curriculum_fallback: boolean,
+/**
+ * What the fallback does now, in one sentence.
+ */
+fallback_text: string, campaign_lock: boolean, lock: LockCard | null,
+/**
+ * How hosts are chosen, in one sentence.
+ */
+host_policy: string,
+/**
+ * Setting: most runs of one host at a time.
+ */
+same_host_cap: number,
+/**
+ * Setting: picks for which a host counts as lately picked.
+ */
+recent_host_window: number, recent_hosts: Array<string>,
+/**
+ * none, queue_pending, curriculum_fallback: where the newest training run under way comes from
+ */
+selection_mode: string,
+/**
+ * Training runs under way, newest first.
+ */
+now: Array<NowRow>,
+/**
+ * Why nothing runs and nothing is eligible; none where something does or is.
+ */
+idle_reason: string | null,
+/**
+ * Lane mode, loop and selection mode, in one sentence.
+ */
+sentence: string,
+/**
+ * Share of what is pending in the queue that came from the page, in one sentence.
+ */
+ui_share: string,
+/**
+ * Campaigns with sources that have not ended.
+ */
+campaigns_open: number, };
+
+export type LaneCard = {
+/**
+ * Pending and waiting sources, and of these by the door they came in.
+ */
+pending: number,
+/**
+ * Those that the page queued.
+ */
+ui: number,
+/**
+ * Those that came in otherwise than by the page.
+ */
+other: number, origins: Array<OriginCount>,
+/**
+ * Whether sources of this lane may be picked now.
+ */
+open: boolean,
+/**
+ * The oldest one that is pending, and since when.
+ */
+oldest: number | null,
+/**
+ * When the oldest pending one was queued.
+ */
+oldest_queued_at: number | null, };
+
+export type OriginCount = { origin: string,
+/**
+ * Pending and waiting sources that came in this way.
+ */
+pending: number, };
+
+export type LockCard = {
+/**
+ * host, campaign
+ */
+key: string, value: string,
+/**
+ * The campaign whose end releases it; none where a person holds it.
+ */
+holder: number | null,
+/**
+ * When it was taken.
+ */
+since: number, by: string, reason: string, };
+
+/**
+ * A source that is executing.
+ */
+export type NowRow = {
+/**
+ * Its number.
+ */
+run: number,
+/**
+ * What it trains on.
+ */
+source: number, title: string, host: string | null, lane: string, origin: string,
+/**
+ * The campaign that its source belongs to.
+ */
+campaign: number | null, class: string,
+/**
+ * Which attempt of its source it is.
+ */
+attempt: number,
+/**
+ * When it began.
+ */
+since: number, };
+
+/**
+ * `GET /api/v1/campaigns/{id}`
+ */
+export type CampaignRow = {
+/**
+ * Its number.
+ */
+id: number,
+/**
+ * `c-3`
+ */
+name: string, title: string, host: string | null, lane: string,
+/**
+ * Sources that it was queued with.
+ */
+total: number,
+/**
+ * Sources that succeeded.
+ */
+done: number,
+/**
+ * Of `total`, in percent.
+ */
+percent: number,
+/**
+ * Sources that wait.
+ */
+queued: number,
+/**
+ * Sources that run.
+ */
+running: number,
+/**
+ * Given up or disabled.
+ */
+failed: number,
+/**
+ * Sources that were taken out before they ran to an end.
+ */
+cancelled: number,
+/**
+ * queued, running, cancelled, ended
+ */
+state: string,
+/**
+ * Number of its first source; the others follow it.
+ */
+first_source: number,
+/**
+ * When it was queued.
+ */
+queued_at: number,
+/**
+ * When its first run began; none before.
+ */
+started_at: number | null,
+/**
+ * When its last source ended; none while some are open.
+ */
+finished_at: number | null, by: string, reason: string, cancelled_by: string | null, cancel_reason: string | null, holds_lock: boolean, };
+
+/**
+ * `GET /api/v1/campaigns`, newest first.
+ */
+export type CampaignList = { campaigns: Array<CampaignRow>, next_cursor: string | null, };
+
+/**
+ * `GET /api/v1/queue`: the headline, and where outcomes are kept.
+ */
+export type QueueSummary = {
+/**
+ * Server time at which it was read.
+ */
+at: number, queue: QueueCard, capacity: Capacity, outcomes: OutcomeStorage, alerts: Array<Alert>, };
+
+/**
+ * Outcomes are appended and never rewritten.
+ */
+export type OutcomeStorage = {
+/**
+ * ok, read_only
+ */
+status: string,
+/**
+ * Runs whose outcome is kept.
+ */
+outcomes: number,
+/**
+ * Entries of the journal.
+ */
+entries: number,
+/**
+ * Size of the journal on disk.
+ */
+bytes: number, };
+
+/**
+ * `GET /api/v1/sources/next`: the live question on the live state, asked without anything following from it.
+ */
+export type NextPick = {
+/**
+ * Server time at which it was asked.
+ */
+at: number,
+/**
+ * none, queue_pending, curriculum_fallback
+ */
+selection_mode: string,
+/**
+ * Whether it would be picked at this moment; what stands in the way is in `holds`.
+ */
+now: boolean, holds: Array<Excluded>,
+/**
+ * What the policy picks, best first.
+ */
+picks: Array<NextCandidate>,
+/**
+ * The others that it was asked about.
+ */
+others: Array<NextCandidate>,
+/**
+ * Eligible, and not in the question.
+ */
+left_out: number,
+/**
+ * Not eligible, by the rule that keeps them out.
+ */
+excluded: Array<Excluded>,
+/**
+ * The decision as it would be recorded; none where nothing is eligible.
+ */
+decision: DecisionRow | null,
+/**
+ * The source that was asked about.
+ */
+about: WhyNot | null,
+/**
+ * The whole in one sentence.
+ */
+sentence: string, };
+
+export type NextCandidate = {
+/**
+ * Its number.
+ */
+source: number, title: string, host: string | null, lane: string, origin: string, campaign: string | null,
+/**
+ * Seconds since it was queued.
+ */
+age_s: number,
+/**
+ * Attempts made so far.
+ */
+attempts: number,
+/**
+ * Higher is earlier, if the policy heeds it.
+ */
+priority: number,
+/**
+ * What the policy gave it, and what that is the sum of.
+ */
+score: number | null, terms: Array<ScoreTerm>,
+/**
+ * Rules of the policy that kept it out.
+ */
+blocked: Array<string>,
+/**
+ * Chance of being drawn, where the policy leaves the pick to chance.
+ */
+chance: number | null, };
+
+export type ScoreTerm = { name: string,
+/**
+ * What it adds to the score.
+ */
+value: number, };
+
+export type Excluded = { code: string,
+/**
+ * Sources that it keeps out; none where it is all of them, for the time being.
+ */
+sources: number | null, text: string, fix: string | null, };
+
+/**
+ * Why one source is not picked.
+ */
+export type WhyNot = {
+/**
+ * The source that was asked about.
+ */
+source: number, picked: boolean,
+/**
+ * It is among those that the policy is asked about.
+ */
+candidate: boolean, reasons: Array<Excluded>, };
+
+/**
+ * `GET /api/v1/sources/{id}`
+ */
+export type SourceDetail = { row: SourceRow, body: string,
+/**
+ * Tells it apart from every other row: `c-3/12`.
+ */
+marker: string | null, runs: Array<number>, };
+
+/**
+ * One line of the answer to `POST /api/v1/sources/import`.
+ */
+export type ImportLine = { "started": { nonce: string, } } | { "progress": ImportProgress } | { "refused": RefusedLine } | { "report": ImportReport } | { "problem": Problem };
+
+export type ImportProgress = {
+/**
+ * Lines that were read.
+ */
+lines: number,
+/**
+ * Bytes of the file that were read.
+ */
+bytes: number,
+/**
+ * Sources that are new.
+ */
+queued: number,
+/**
+ * Lines that an earlier try of the same import took.
+ */
+known: number,
+/**
+ * Lines that were not taken.
+ */
+refused: number, };
+
+export type RefusedLine = {
+/**
+ * From 1.
+ */
+line: number,
+/**
+ * Empty where the line as a whole is wrong.
+ */
+field: string, problem: string, fix: string, };
+
+export type ImportReport = { nonce: string,
+/**
+ * Lines of the file.
+ */
+lines: number,
+/**
+ * Bytes of the file.
+ */
+bytes: number,
+/**
+ * Sources that are new.
+ */
+queued: number,
+/**
+ * Lines that were taken by an earlier try of the same import.
+ */
+known: number,
+/**
+ * Lines that were not taken; each was told on a line of its own.
+ */
+refused: number,
+/**
+ * Empty ones.
+ */
+blank: number, };
 
 /** A point of a loss curve: step, training loss, held-out loss. */
 export type Point = [number, number | null, number | null];

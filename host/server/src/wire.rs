@@ -467,6 +467,7 @@ pub struct SourceRow {
     pub priority: i32,
     /// Number of its campaign, and its row there.
     pub campaign: Option<u64>,
+    /// Its row in the campaign, from 1.
     pub campaign_row: Option<u32>,
     /// pending, running, waiting, disabled, done, given_up, cancelled
     pub status: String,
@@ -638,6 +639,7 @@ pub struct Done {
     pub run: Option<u64>,
     /// Generation that is active now.
     pub generation: Option<u32>,
+    /// The campaign that was queued.
     pub campaign: Option<u64>,
     /// A swap that was started; `GET /api/v1/policies/swaps/{id}` tells how it goes.
     pub swap: Option<u64>,

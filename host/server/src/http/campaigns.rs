@@ -24,6 +24,7 @@ pub struct CampaignBody {
     pub body: String,
     #[serde(default)]
     pub host: Option<String>,
+    /// Of each of its sources; higher is earlier, if the policy heeds it.
     #[serde(default)]
     pub priority: i32,
     #[serde(default)]

@@ -39,9 +39,11 @@ const BUSY_FOR: Duration = Duration::from_secs(30);
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// jsonl or csv; told by the kind of content where it is left out.
     format: Option<String>,
     /// Names the import, so that a repeat doubles nothing; the host makes one where it is left out.
     nonce: Option<String>,
+    /// ui, api or cli.
     #[param(value_type = Option<String>)]
     origin: Option<Origin>,
 }

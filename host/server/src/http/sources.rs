@@ -51,6 +51,7 @@ pub struct EditBody {
     /// An empty name takes it away from its host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Higher is earlier, if the policy heeds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +82,7 @@ pub(super) struct Filter {
     host: Option<String>,
     /// ui, api, cli, campaign, curriculum, or `other` for any but ui.
     origin: Option<String>,
+    /// Of one campaign: its name (`c-3`) or number.
     campaign: Option<String>,
     /// In the title.
     text: Option<String>,
