@@ -102,6 +102,20 @@ pub const SETTINGS: &[About] = &[
         "In hybrid mode: whether the curriculum is taken from while the queue has nothing ready.",
     ),
     about(
+        "campaign_lock",
+        Group::Training,
+        "Campaign lock",
+        "",
+        "On: a campaign under way holds the lock, and its sources are picked alone and in order. Off: hosts take turns.",
+    ),
+    about(
+        "loop_interval_s",
+        Group::Training,
+        "Loop interval",
+        "s",
+        "Least time between two picks; 0 picks as soon as there is room.",
+    ),
+    about(
         "same_host_cap",
         Group::Training,
         "Same-host concurrency",

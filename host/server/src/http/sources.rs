@@ -165,7 +165,7 @@ pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -
     let (rows, next_cursor) = query(&app, "listing sources", move |reader| source_page(reader, wanted, found)).await?;
     Ok(Json(SourceList {
         sources: rows.into_iter().map(source_row).collect(),
-        next_cursor: next_cursor.map(|id| id.to_string()),
+        next_cursor: next_cursor.map(super::covered),
         pending_total,
     }))
 }

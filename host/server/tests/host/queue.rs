@@ -303,7 +303,7 @@ async fn a_stop_stands_until_a_person_starts_again_and_the_lock_has_its_switch()
         &fixture.url(),
         "PUT",
         "/api/v1/settings",
-        &[("content-type", "application/json")],
+        &[("content-type", "application/json"), ("if-match", "*")],
         &settings.to_string(),
     )
     .await;
