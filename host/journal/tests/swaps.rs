@@ -361,7 +361,7 @@ fn a_journal_of_the_schema_before_is_brought_up_to_date() {
          ALTER TABLE policy_codes ADD COLUMN code BLOB NOT NULL DEFAULT x'';
          UPDATE policy_codes SET code = (SELECT code FROM codes WHERE codes.checksum = policy_codes.checksum);
          DROP TABLE codes;
-         ALTER TABLE sources DROP COLUMN text_seq; DROP TABLE campaigns; DROP TABLE imports; DROP TABLE locks;
+         DROP INDEX events_settings; ALTER TABLE sources DROP COLUMN text_seq; DROP TABLE campaigns; DROP TABLE imports; DROP TABLE locks;
          DELETE FROM migrations WHERE version >= 3; PRAGMA user_version = 2;",
     );
     let journal = open(directory.path());

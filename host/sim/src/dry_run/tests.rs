@@ -188,7 +188,7 @@ fn quick_answers_find_what_sure_ones_do() {
 #[test]
 fn a_policy_that_remembers_is_noticed_and_asked_again_surely() {
     let sure = found(203, 1, false);
-    for (threads, tires_after) in [(1, 60), (2, 60), (1, 0), (3, 100)] {
+    for (threads, tires_after) in [(1, 60), (2, 60), (1, 0), (3, 40)] {
         let tired = || ByRule::engine(false, Some(tires_after));
         let found = run_with(203, threads, &|| ByRule::engine(false, None), Some(&tired));
         let mut found = found.expect("everything can be read").expect("nobody ended it");
