@@ -329,17 +329,17 @@ impl Index {
     }
 }
 
+/// Sources of a host by priority, then by number.
+type InOrder<'a> = Peekable<btree_set::Iter<'a, (Reverse<i32>, SourceId)>>;
+
 /// One host's ready sources, those whose retry is due among them.
 struct Turn<'a> {
-    ready: Option<Peekable<btree_set::Iter<'a, (Reverse<i32>, SourceId)>>>,
+    ready: Option<InOrder<'a>>,
     due: VecDeque<(Reverse<i32>, SourceId)>,
 }
 
 impl<'a> Turn<'a> {
-    fn new(
-        ready: Option<Peekable<btree_set::Iter<'a, (Reverse<i32>, SourceId)>>>,
-        due: Option<VecDeque<(Reverse<i32>, SourceId)>>,
-    ) -> Turn<'a> {
+    fn new(ready: Option<InOrder<'a>>, due: Option<VecDeque<(Reverse<i32>, SourceId)>>) -> Turn<'a> {
         let mut due = due.unwrap_or_default();
         due.make_contiguous().sort_unstable();
         Turn { ready, due }
