@@ -73,7 +73,7 @@ pub struct SnapshotError(String);
 
 /// First byte of a snapshot. Raised with every change of the state's shape: an older snapshot is then not read, and
 /// the journal is replayed instead.
-const SNAPSHOT_LAYOUT: u8 = 5;
+const SNAPSHOT_LAYOUT: u8 = 6;
 
 impl Coordinator {
     pub fn new() -> Coordinator {

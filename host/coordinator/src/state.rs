@@ -35,8 +35,9 @@ pub struct State {
     pub sources: BTreeMap<SourceId, Source>,
     /// Campaigns under way, and the latest of those that are over.
     pub campaigns: BTreeMap<CampaignId, Campaign>,
-    /// Those of which the end is not in the journal yet.
+    /// Those of which the end is not in the journal yet, and of these the ones of which nothing waits or runs any more.
     pub open_campaigns: BTreeSet<CampaignId>,
+    pub emptied_campaigns: BTreeSet<CampaignId>,
     pub lock: Option<Lock>,
     /// What was taken of which import.
     pub imports: BTreeMap<String, ImportRecord>,
@@ -162,26 +163,19 @@ impl State {
         self.runs.values().filter(|run| run.class == class).count() as u32
     }
 
-    /// Slots that the reserved ones leave to training and manual runs.
-    pub fn training_ceiling(&self) -> u32 {
-        self.settings.global_max.saturating_sub(self.settings.reserved_slots)
-    }
-
-    /// Most training runs at a time: the setting, or what the reserved slots leave.
-    pub fn training_cap(&self) -> u32 {
-        self.settings.training_max_active.min(self.training_ceiling())
-    }
-
     /// Runs that may be planned now outside the reserved slots, which evaluations and canaries alone may take.
     pub fn unreserved_free(&self) -> u32 {
         let all = self.settings.global_max.saturating_sub(self.runs.len() as u32);
         let taken = self.training_runs() + self.runs_of(RunClass::Manual);
-        self.training_ceiling().saturating_sub(taken).min(all)
+        self.settings.training_ceiling().saturating_sub(taken).min(all)
     }
 
     /// Training runs that may be planned now.
     pub fn training_free(&self) -> u32 {
-        self.training_cap().saturating_sub(self.training_runs()).min(self.unreserved_free())
+        self.settings
+            .training_cap()
+            .saturating_sub(self.training_runs())
+            .min(self.unreserved_free())
     }
 
     /// What the lock holds selection to; none where there is no lock.

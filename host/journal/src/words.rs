@@ -20,23 +20,14 @@ pub(crate) trait Word: Copy + Sized + 'static {
 impl Word for Lane {
     const ALL: &'static [Lane] = &[Lane::Queue, Lane::Curriculum];
     fn word(self) -> &'static str {
-        match self {
-            Lane::Queue => "queue",
-            Lane::Curriculum => "curriculum",
-        }
+        self.slug()
     }
 }
 
 impl Word for Origin {
-    const ALL: &'static [Origin] = &[Origin::Ui, Origin::Api, Origin::Cli, Origin::Campaign, Origin::Curriculum];
+    const ALL: &'static [Origin] = &Origin::ALL;
     fn word(self) -> &'static str {
-        match self {
-            Origin::Ui => "ui",
-            Origin::Api => "api",
-            Origin::Cli => "cli",
-            Origin::Campaign => "campaign",
-            Origin::Curriculum => "curriculum",
-        }
+        self.slug()
     }
 }
 

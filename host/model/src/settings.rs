@@ -14,6 +14,18 @@ pub enum LaneMode {
     AutomaticOnly,
 }
 
+impl LaneMode {
+    pub const ALL: [LaneMode; 3] = [LaneMode::Hybrid, LaneMode::QueuedOnly, LaneMode::AutomaticOnly];
+
+    pub fn slug(self) -> &'static str {
+        match self {
+            LaneMode::Hybrid => "hybrid",
+            LaneMode::QueuedOnly => "queued_only",
+            LaneMode::AutomaticOnly => "automatic_only",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -144,6 +156,16 @@ pub struct SettingProblem {
 }
 
 impl Settings {
+    /// Slots that the reserved ones leave to training and manual runs.
+    pub fn training_ceiling(&self) -> u32 {
+        self.global_max.saturating_sub(self.reserved_slots)
+    }
+
+    /// Most training runs at a time: as wanted, or what the reserved slots leave.
+    pub fn training_cap(&self) -> u32 {
+        self.training_max_active.min(self.training_ceiling())
+    }
+
     /// Names each field at fault.
     pub fn problems(&self) -> Vec<SettingProblem> {
         let is_wrong = |bound: &SettingBound| !(bound.value >= bound.minimum && bound.value <= bound.maximum);

@@ -12,6 +12,15 @@ pub enum Lane {
     Curriculum,
 }
 
+impl Lane {
+    pub fn slug(self) -> &'static str {
+        match self {
+            Lane::Queue => "queue",
+            Lane::Curriculum => "curriculum",
+        }
+    }
+}
+
 /// Through which door a source came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -21,6 +30,20 @@ pub enum Origin {
     Cli,
     Campaign,
     Curriculum,
+}
+
+impl Origin {
+    pub const ALL: [Origin; 5] = [Origin::Ui, Origin::Api, Origin::Cli, Origin::Campaign, Origin::Curriculum];
+
+    pub fn slug(self) -> &'static str {
+        match self {
+            Origin::Ui => "ui",
+            Origin::Api => "api",
+            Origin::Cli => "cli",
+            Origin::Campaign => "campaign",
+            Origin::Curriculum => "curriculum",
+        }
+    }
 }
 
 /// Parameters of a training run. Every field has a default in the live settings.

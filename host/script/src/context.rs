@@ -7,8 +7,6 @@ use crate::completion::Place;
 use pointsman_model::context::*;
 use pointsman_model::policy::{PolicyKind, Setting, Value};
 use pointsman_model::run::FailureCounts;
-use pointsman_model::settings::LaneMode;
-use pointsman_model::source::{Lane, Origin};
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 use std::sync::Arc;
 
@@ -95,8 +93,8 @@ macro_rules! items {
 items! {
     SourceCandidate, "candidate", "candidates": CANDIDATE {
         "id" => |item: &SourceCandidate| Dynamic::from(item.id as i64);
-        "lane" => |item: &SourceCandidate| Dynamic::from(lane(item.lane));
-        "origin" => |item: &SourceCandidate| Dynamic::from(origin(item.origin));
+        "lane" => |item: &SourceCandidate| Dynamic::from(item.lane.slug());
+        "origin" => |item: &SourceCandidate| Dynamic::from(item.origin.slug());
         "host" => |item: &SourceCandidate| optional(item.host, whole);
         "campaign" => |item: &SourceCandidate| optional(item.campaign, whole);
         "row" => |item: &SourceCandidate| whole(item.row);
@@ -285,14 +283,7 @@ pub(crate) fn context(context: &Context) -> Result<Map, String> {
                 left_out,
             } = context;
             put("free", whole(*free));
-            put(
-                "lane_mode",
-                Dynamic::from(match lane_mode {
-                    LaneMode::Hybrid => "hybrid",
-                    LaneMode::QueuedOnly => "queued_only",
-                    LaneMode::AutomaticOnly => "automatic_only",
-                }),
-            );
+            put("lane_mode", Dynamic::from(lane_mode.slug()));
             put("curriculum_fallback", (*curriculum_fallback).into());
             put("lock", optional(*lock, whole));
             put("same_host_cap", whole(*same_host_cap));
@@ -328,8 +319,8 @@ pub(crate) fn context(context: &Context) -> Result<Map, String> {
             put("source", Dynamic::from(*source as i64));
             put("run", Dynamic::from(*run as i64));
             put("title", title.clone().into());
-            put("lane", Dynamic::from(lane(*in_lane)));
-            put("origin", Dynamic::from(origin(*from)));
+            put("lane", Dynamic::from(in_lane.slug()));
+            put("origin", Dynamic::from(from.slug()));
             put("host", optional(host.clone(), Dynamic::from));
             put("attempt", whole(*attempt));
             put("class", Dynamic::from(class.slug()));
@@ -422,23 +413,6 @@ fn whole(number: u32) -> Dynamic {
 
 fn optional<T>(value: Option<T>, present: impl FnOnce(T) -> Dynamic) -> Dynamic {
     value.map_or(Dynamic::UNIT, present)
-}
-
-fn lane(lane: Lane) -> &'static str {
-    match lane {
-        Lane::Queue => "queue",
-        Lane::Curriculum => "curriculum",
-    }
-}
-
-fn origin(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Ui => "ui",
-        Origin::Api => "api",
-        Origin::Cli => "cli",
-        Origin::Campaign => "campaign",
-        Origin::Curriculum => "curriculum",
-    }
 }
 
 #[cfg(test)]

@@ -342,6 +342,7 @@ impl Loop {
             batch.contexts.push(recording.map(|recording| recording.context));
         }
         self.last_seq = Seq(first.0 + batch.entries.len() as u64 - 1);
+        self.hub.answered(self.last_seq.0);
         answer(replies);
         let batch = Arc::new(batch);
         self.view.fold(&batch);

@@ -15,6 +15,7 @@ use crate::wire::{Alert, Dashboard, Frame, Point, PolicyProblem, ShadowCard, Swa
 use axum::extract::ws::Utf8Bytes;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
@@ -27,6 +28,8 @@ const SAMPLES_MAX: usize = 256;
 const POINTS_MAX: usize = 4096;
 /// Least time between two patches: 20 a second is as fast as a person sees.
 pub const PUBLISH_EVERY: Duration = Duration::from_millis(50);
+/// How long a reader waits for the read model to show what was answered before it asked.
+const CATCH_UP_MAX: Duration = Duration::from_secs(1);
 /// The name of the only read model.
 pub const MODEL: &str = "dashboard";
 
@@ -61,6 +64,8 @@ struct Shared {
     wake: Condvar,
     version: watch::Sender<u64>,
     samples: broadcast::Sender<Utf8Bytes>,
+    /// The last entry whose command was answered.
+    answered: AtomicU64,
 }
 
 struct Inner {
@@ -124,6 +129,7 @@ impl Hub {
                 wake: Condvar::new(),
                 version,
                 samples,
+                answered: AtomicU64::new(0),
             }),
         };
         let publisher = hub.clone();
@@ -185,6 +191,20 @@ impl Hub {
     /// The read model as it is published.
     pub fn dashboard(&self) -> Arc<Value> {
         self.lock().value.clone()
+    }
+
+    /// From the driver, before a command is answered: what it wrote ends with this entry.
+    pub fn answered(&self, seq: u64) {
+        self.shared.answered.store(seq, Ordering::Release);
+    }
+
+    /// Waits until the read model shows all that was answered before the call: who writes and then reads, reads what was
+    /// written. A host that falls behind for longer than [`CATCH_UP_MAX`] shows what it has; the stamp says as of when.
+    pub async fn caught_up(&self) {
+        let answered = self.shared.answered.load(Ordering::Acquire);
+        let mut versions = self.versions();
+        let shown = async { while self.lock().seq < answered && versions.changed().await.is_ok() {} };
+        let _ = tokio::time::timeout(CATCH_UP_MAX, shown).await;
     }
 
     /// The read model as it was given last, with what is laid over it: at most one publication ahead of [`Hub::dashboard`].
@@ -501,6 +521,25 @@ mod tests {
         // The oldest position whose way on is not whole any more gets a snapshot.
         assert_eq!(kinds(&hub.join(Some(("epoch", 19))).0), ["hello", "snapshot"]);
         assert_eq!(kinds(&hub.join(Some(("epoch", 20))).0).len(), 1 + RING_MAX);
+        hub.stop();
+    }
+
+    #[tokio::test]
+    async fn who_writes_and_then_reads_reads_what_was_written() {
+        let hub = hub();
+        hub.answered(3);
+        let reader = tokio::spawn({
+            let hub = hub.clone();
+            async move {
+                hub.caught_up().await;
+                hub.dashboard()["seq"].as_u64()
+            }
+        });
+        tokio::task::yield_now().await;
+        hub.give(dashboard(3));
+        assert_eq!(reader.await.expect("it read"), Some(3));
+        // Nothing was answered since: nobody waits.
+        hub.caught_up().await;
         hub.stop();
     }
 

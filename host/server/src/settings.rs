@@ -146,9 +146,9 @@ pub const SETTINGS: &[About] = &[
     about(
         "curriculum_interval_s",
         Group::Training,
-        "Loop interval",
+        "Curriculum interval",
         "s",
-        "Least seconds between two questions to the curriculum; everything else the loop does as soon as there is room.",
+        "Least time between two questions to the curriculum.",
     ),
     about(
         "default_steps",
@@ -305,10 +305,7 @@ pub fn groups(live: &Settings) -> Vec<SettingsGroup> {
     let row = |about: &About| {
         let bound = bounds.get(about.name);
         let choices = match about.name {
-            "lane_mode" => [LaneMode::Hybrid, LaneMode::QueuedOnly, LaneMode::AutomaticOnly]
-                .iter()
-                .filter_map(|mode| serde_json::to_value(mode).ok()?.as_str().map(str::to_string))
-                .collect(),
+            "lane_mode" => LaneMode::ALL.map(|mode| mode.slug().to_string()).to_vec(),
             _ => Vec::new(),
         };
         SettingRow {

@@ -399,7 +399,7 @@ pub(crate) fn training(state: &State) -> TrainingState {
         label: label.to_string(),
         enabled: state.training.enabled,
         running,
-        cap: state.training_cap(),
+        cap: state.settings.training_cap(),
         by: state.training.actor.clone(),
         reason: state.training.reason.clone(),
         since: state.training.since,
@@ -430,7 +430,7 @@ pub fn strip(state: &State) -> Vec<PipelineStage> {
             "Executing",
             running,
             running.to_string(),
-            format!("of {} cap", state.training_cap()),
+            format!("of {} cap", state.settings.training_cap()),
         ),
         stage(
             "success_rate",
@@ -471,8 +471,7 @@ pub fn percent(part: u64, whole: u64) -> Option<f64> {
 
 /// How many training runs there may be, and why.
 pub fn ceiling(settings: &Settings) -> Ceiling {
-    let left = settings.global_max.saturating_sub(settings.reserved_slots);
-    let effective = settings.training_max_active.min(left);
+    let (left, effective) = (settings.training_ceiling(), settings.training_cap());
     let words = if settings.training_max_active <= left {
         format!(
             "{effective} training runs at most, as set; {} slots less {} reserved would leave room for {left}.",
@@ -494,25 +493,6 @@ pub fn ceiling(settings: &Settings) -> Ceiling {
     }
 }
 
-/// Runs under way by what they count against.
-pub fn running_split(state: &State) -> RunningSplit {
-    let (total, training) = (state.runs.len() as u32, state.training_runs());
-    let other = total.saturating_sub(training);
-    let cap = state.training_cap();
-    let words = match other {
-        0 => format!("{training} of {cap} training runs are under way, and nothing else."),
-        _ => format!(
-            "{training} of {cap} training runs are under way, and {other} that do not count against that ceiling: evaluations, canaries and the like."
-        ),
-    };
-    RunningSplit {
-        total,
-        training,
-        other,
-        words,
-    }
-}
-
 pub(crate) fn pipeline(state: &State, window: &Window) -> Vec<Stage> {
     let stage = |slug: &str, label: &str, count: u64, detail: String| Stage {
         slug: slug.to_string(),
@@ -522,7 +502,7 @@ pub(crate) fn pipeline(state: &State, window: &Window) -> Vec<Stage> {
     };
     let evaluations = state.runs.len() as u64 - u64::from(state.training_runs());
     let execute = match evaluations {
-        0 => format!("{} of {} training slots", state.training_runs(), state.training_cap()),
+        0 => format!("{} of {} training slots", state.training_runs(), state.settings.training_cap()),
         n => format!("{} training, {n} other", state.training_runs()),
     };
     vec![

@@ -207,11 +207,11 @@ impl<P: Policies> World<P> {
         if state.runs.len() as u32 > settings.global_max {
             return Err(self.rule("more runs than the global maximum"));
         }
-        if run.class == RunClass::Training && state.training_runs() > state.training_cap() {
+        if run.class == RunClass::Training && state.training_runs() > state.settings.training_cap() {
             return Err(self.rule("more training runs than the cap"));
         }
         let unreserved = state.training_runs() + state.runs_of(RunClass::Manual);
-        if run.class != RunClass::Eval && unreserved > state.training_ceiling() {
+        if run.class != RunClass::Eval && unreserved > state.settings.training_ceiling() {
             return Err(self.rule("a reserved slot is taken by a run that is no evaluation"));
         }
         if let (RunClass::Training, Work::Train { source, .. }) = (run.class, &run.work)

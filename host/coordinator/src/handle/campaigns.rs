@@ -189,9 +189,7 @@ impl Turn<'_> {
 
     /// Campaigns of which nothing waits or runs any more are over, and what they held is free.
     pub(super) fn end_campaigns(&mut self) {
-        let over = |id: &&CampaignId| self.state.campaigns.get(id).is_some_and(|campaign| !campaign.is_open());
-        let over: Vec<CampaignId> = self.state.open_campaigns.iter().filter(over).copied().collect();
-        for campaign in over {
+        while let Some(campaign) = self.state.emptied_campaigns.first().copied() {
             let counts = self.state.campaigns.get(&campaign).map(|found| found.counts).unwrap_or_default();
             self.emit(Event::CampaignEnded {
                 campaign,

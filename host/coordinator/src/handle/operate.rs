@@ -81,7 +81,7 @@ impl Turn<'_> {
                 "no_slot",
                 format!(
                     "all {} slots that are not reserved are taken: {} training and {} manual runs",
-                    state.training_ceiling(),
+                    state.settings.training_ceiling(),
                     state.training_runs(),
                     state.runs_of(RunClass::Manual)
                 ),

@@ -174,7 +174,7 @@ fn holds(state: &State, now: Millis) -> Vec<Excluded> {
         holds.push(Excluded::all("no_model", "The first model is not made yet.", None));
     }
     if state.training_free() == 0 {
-        let (running, cap) = (state.training_runs(), state.training_cap());
+        let (running, cap) = (state.training_runs(), state.settings.training_cap());
         let text = match running >= cap {
             true => format!("All {cap} training slots are taken."),
             false => format!(

@@ -148,6 +148,7 @@ impl State {
 
     pub(super) fn apply_campaign_ended(&mut self, at: Millis, id: CampaignId) {
         self.open_campaigns.remove(&id);
+        self.emptied_campaigns.remove(&id);
         if let Some(campaign) = self.campaigns.get_mut(&id) {
             campaign.finished_at = Some(at);
         }
@@ -171,9 +172,16 @@ impl State {
             SourceStage::Disabled { .. } => &mut counts.disabled,
         };
         *count = if enters { *count + 1 } else { count.saturating_sub(1) };
-        if enters && campaign.is_open() && campaign.finished_at.is_some() {
+        if !campaign.is_open() {
+            // What is left of one that has ended ends nothing again.
+            if self.open_campaigns.contains(&row.campaign) {
+                self.emptied_campaigns.insert(row.campaign);
+            }
+            return;
+        }
+        self.emptied_campaigns.remove(&row.campaign);
+        if campaign.finished_at.take().is_some() {
             // A disabled row was brought back.
-            campaign.finished_at = None;
             self.open_campaigns.insert(row.campaign);
         }
     }

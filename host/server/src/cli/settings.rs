@@ -240,8 +240,8 @@ fn form(form: SettingsForm) {
         table(&["  setting", "live", "default", "range", ""], &rows);
         println!();
     }
-    println!("{}", form.ceiling.words);
-    println!("{}", form.running.words);
+    println!("{}", form.capacity.ceiling.words);
+    println!("{}", form.capacity.explanation);
     eprintln!("etag {}; `pointsman explain NAME` tells what one means", form.etag);
 }
 

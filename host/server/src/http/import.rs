@@ -34,6 +34,7 @@ const PIECE_WITHIN: Duration = Duration::from_secs(60);
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 /// How long a part is offered again while the host is busy.
 const BUSY_FOR: Duration = Duration::from_secs(30);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -65,14 +66,8 @@ pub(super) async fn import(State(app): State<App>, Query(asked): Query<Asked>, r
         Some(word) => Format::parse(word)
             .ok_or_else(|| ApiError::bad_request("bad_format", "format: jsonl or csv").field("/format", "jsonl or csv"))?,
     };
-    let origin = match origin {
-        Some(origin @ (Origin::Ui | Origin::Api | Origin::Cli)) => origin,
-        Some(Origin::Campaign | Origin::Curriculum) => {
-            return Err(ApiError::bad_request("bad_origin", "origin: ui, api or cli").field("/origin", "ui, api or cli"));
-        }
-        None if request.headers().contains_key("origin") => Origin::Ui,
-        None => Origin::Api,
-    };
+    let origin = super::origin(origin, request.headers())
+        .ok_or_else(|| ApiError::bad_request("bad_origin", "origin: ui, api or cli").field("/origin", "ui, api or cli"))?;
     let actor = actor(request.headers())?;
     let nonce = nonce.unwrap_or_else(|| {
         let mark = format!("{}-{}", crate::clock::now_ms(), app.hub.epoch());
@@ -245,7 +240,8 @@ impl Sink for Line {
             match self.inbox.send_blocking(Command::ImportSources(batch), Vec::new()) {
                 Ok(Reply::Imported { queued, known }) => return Ok(Taken { queued, known }),
                 Ok(_) => return Ok(Taken { queued: 0, known: false }),
-                Err(Rejected::Busy) if began.elapsed() < BUSY_FOR => std::thread::sleep(Duration::from_millis(20)),
+                // The inbox tells nobody when it has room again; this thread is the import's own.
+                Err(Rejected::Busy) if began.elapsed() < BUSY_FOR => std::thread::sleep(BUSY_PAUSE),
                 Err(rejected) => return Err(rejected),
             }
         }

@@ -21,7 +21,7 @@ use pointsman_journal::{CandidateRow, DecisionFilter, Reader, RunFilter, RunRow,
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::promotion::{CandidateEnd, CandidateStage};
 use pointsman_model::run::{RunClass, RunStatus};
-use pointsman_model::source::{Lane, SourceStage};
+use pointsman_model::source::Lane;
 use pointsman_model::{RunId, Seq};
 use pointsman_runner::{RunDirectory, heartbeat_age};
 use serde::{Deserialize, Serialize};
@@ -158,7 +158,7 @@ pub(super) async fn evidence(State(app): State<App>, Query(Since { since }): Que
     Ok(stamped(&evidence.view.fingerprint.clone(), Json(evidence)))
 }
 
-/// The roll-up: one derivation, for the API, the page, `readyz` and the metrics.
+/// The roll-up: one derivation, for the API and the metrics.
 pub(super) async fn report(app: &App) -> HealthReport {
     let heartbeat = heartbeat(app);
     let looked = tokio::time::timeout(LOOK_WITHIN, app.inbox.look(Facts::of)).await;
@@ -314,17 +314,16 @@ struct Facts {
 impl Facts {
     fn of(state: &Known) -> Facts {
         let now = now_ms();
-        let is_waiting = |stage: &SourceStage| matches!(stage, SourceStage::Pending | SourceStage::Waiting { .. });
-        let oldest = state
-            .sources
-            .values()
-            .find(|source| is_waiting(&source.stage))
-            .map(|source| OldestPending {
-                source: source.id.0,
-                title: source.title.clone(),
-                queued_at: source.queued_at,
-                age_ms: now.saturating_sub(source.queued_at),
-            });
+        let oldest = [Lane::Queue, Lane::Curriculum]
+            .into_iter()
+            .filter_map(|lane| state.index.oldest(lane))
+            .min();
+        let oldest = oldest.and_then(|id| state.sources.get(&id)).map(|source| OldestPending {
+            source: source.id.0,
+            title: source.title.clone(),
+            queued_at: source.queued_at,
+            age_ms: now.saturating_sub(source.queued_at),
+        });
         let faults = state.policies.iter().filter_map(|(kind, slot)| {
             let active = slot.active.as_ref()?;
             Some((*kind, active.description.policy.to_string(), *active.recent_faults.back()?))

@@ -181,6 +181,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<PolicyList>, Api
     })
     .await?;
     let mut rows = rows;
+    app.hub.caught_up().await;
     let policies = app.hub.latest().policies.into_iter().map(|card| {
         let kind = PolicyKind::parse(&card.kind);
         let description = kind.and_then(|kind| descriptions.get(&kind));

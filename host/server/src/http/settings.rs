@@ -6,7 +6,7 @@ use super::{App, Page, ReasonBody, actor, covered, id, query, reason, send};
 use crate::clock::now_ms;
 use crate::problem::ApiError;
 use crate::settings::{SETTINGS, diff, groups, merged, tag, values};
-use crate::view::{ceiling, running_split};
+use crate::view;
 use crate::wire::{
     FieldError, PresetBody, PresetList, PresetRow, SettingDiff, SettingRow, SettingsAnswer, SettingsChange, SettingsForm, SettingsHistory,
     ViewStamp,
@@ -37,7 +37,7 @@ pub(super) async fn show(State(app): State<App>) -> Result<Response, ApiError> {
 }
 
 pub(super) async fn form(State(app): State<App>) -> Result<Response, ApiError> {
-    let (settings, split) = app.inbox.look(|state| (state.settings.clone(), running_split(state))).await?;
+    let (settings, capacity) = app.inbox.look(|state| (state.settings.clone(), view::capacity(state))).await?;
     let seq = query(&app, "reading the journal's end", |reader| reader.last_seq()).await?;
     let mut form = SettingsForm {
         view: ViewStamp {
@@ -50,10 +50,9 @@ pub(super) async fn form(State(app): State<App>) -> Result<Response, ApiError> {
         etag: tag(&settings),
         groups: groups(&settings),
         declared: declared(),
-        ceiling: ceiling(&settings),
-        running: split,
+        capacity,
     };
-    let content = serde_json::to_vec(&(&form.groups, &form.ceiling, &form.running)).unwrap_or_default();
+    let content = serde_json::to_vec(&(&form.groups, &form.capacity)).unwrap_or_default();
     form.view.fingerprint = super::fresh::fingerprint(&content);
     let tag = format!("\"{}\"", form.view.fingerprint);
     Ok(([(ETAG, tag)], Json(form)).into_response())
@@ -413,7 +412,7 @@ async fn revise(app: &App, revision: Revision, dry_run: bool) -> Result<Response
         changes,
         seq,
         etag: etag.clone(),
-        ceiling: ceiling(&wanted),
+        ceiling: view::ceiling(&wanted),
         settings: Value::Object(values(&wanted)),
     };
     // A dry run's tag is of settings that are not there: as a header it would be taken for the live ones.

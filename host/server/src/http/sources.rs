@@ -11,7 +11,7 @@ use pointsman_coordinator::{Browse, BrowseFilter, Reply};
 use pointsman_journal::{ReadError, Reader, RunFilter, SourceFilter, SourceStatus};
 use pointsman_model::command::Command;
 use pointsman_model::source::{Lane, NewSource, Origin, SourceEdit, TrainingParams};
-use pointsman_model::{CampaignId, SourceId};
+use pointsman_model::{Actor, CampaignId, SourceId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -74,7 +74,7 @@ pub(super) struct MoveBody {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
-    /// pending, waiting, running, failed, disabled, done or given_up.
+    /// open, pending, waiting, running, disabled, done, given_up or cancelled.
     status: Option<String>,
     /// queue or curriculum.
     lane: Option<String>,
@@ -220,8 +220,8 @@ fn source_row(row: pointsman_journal::SourceRow) -> SourceRow {
         id: row.id.0,
         title: row.title,
         host: row.host,
-        lane: super::slug(&row.lane),
-        origin: super::slug(&row.origin),
+        lane: row.lane.slug().to_string(),
+        origin: row.origin.slug().to_string(),
         priority: row.priority,
         campaign: row.campaign.map(|row| row.campaign.0),
         campaign_row: row.campaign.map(|row| row.row),
@@ -271,17 +271,9 @@ pub(super) async fn submit(
         params,
         origin,
     } = body;
-    let origin = match origin {
-        Some(origin @ (Origin::Ui | Origin::Api | Origin::Cli)) => origin,
-        Some(Origin::Campaign | Origin::Curriculum) => {
-            return Err(
-                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong")
-                    .field("/origin", "ui, api or cli"),
-            );
-        }
-        None if headers.contains_key("origin") => Origin::Ui,
-        None => Origin::Api,
-    };
+    let origin = super::origin(origin, &headers).ok_or_else(|| {
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", "a field of the body is wrong").field("/origin", "ui, api or cli")
+    })?;
     let new = NewSource {
         title,
         body,
@@ -359,56 +351,44 @@ async fn change(app: &App, headers: &HeaderMap, source: SourceId, edit: SourceEd
     Ok(Json(of_source(source)))
 }
 
-pub(super) async fn enable(
-    State(app): State<App>,
-    Path(path): Path<String>,
-    headers: HeaderMap,
-    OptionalBody(body): OptionalBody<ReasonBody>,
+/// What a person does with one source, for a reason.
+async fn told(
+    app: &App,
+    path: &str,
+    headers: &HeaderMap,
+    body: ReasonBody,
+    command: impl FnOnce(SourceId, Actor, String) -> Command,
 ) -> Result<Json<Done>, ApiError> {
-    let source = SourceId(id(&path, "source")?);
-    let (actor, reason) = (actor(&headers)?, reason(body)?);
-    send(&app.inbox, Command::EnableSource { source, actor, reason }).await?;
-    Ok(Json(of_source(source)))
-}
-
-pub(super) async fn disable(
-    State(app): State<App>,
-    Path(path): Path<String>,
-    headers: HeaderMap,
-    OptionalBody(body): OptionalBody<ReasonBody>,
-) -> Result<Json<Done>, ApiError> {
-    let source = SourceId(id(&path, "source")?);
-    let (actor, reason) = (actor(&headers)?, reason(body)?);
-    send(&app.inbox, Command::DisableSource { source, actor, reason }).await?;
-    Ok(Json(of_source(source)))
-}
-
-pub(super) async fn cancel(
-    State(app): State<App>,
-    Path(path): Path<String>,
-    headers: HeaderMap,
-    OptionalBody(body): OptionalBody<ReasonBody>,
-) -> Result<Json<Done>, ApiError> {
-    let source = SourceId(id(&path, "source")?);
-    let (actor, reason) = (actor(&headers)?, reason(body)?);
-    send(&app.inbox, Command::CancelSource { source, actor, reason }).await?;
-    Ok(Json(of_source(source)))
-}
-
-/// Now, as a run of class manual, whether the loop is on or off.
-pub(super) async fn run(
-    State(app): State<App>,
-    Path(path): Path<String>,
-    headers: HeaderMap,
-    OptionalBody(body): OptionalBody<ReasonBody>,
-) -> Result<Json<Done>, ApiError> {
-    let source = SourceId(id(&path, "source")?);
-    let (actor, reason) = (actor(&headers)?, reason(body)?);
-    let run = match send(&app.inbox, Command::RunSource { source, actor, reason }).await? {
+    let source = SourceId(id(path, "source")?);
+    let run = match send(&app.inbox, command(source, actor(headers)?, reason(body)?)).await? {
         Reply::Run(run) => Some(run.0),
         _ => None,
     };
     Ok(Json(Done { run, ..of_source(source) }))
+}
+
+macro_rules! told {
+    ($($(#[$words:meta])* $verb:ident: $command:ident;)*) => {
+        $(
+            $(#[$words])*
+            pub(super) async fn $verb(
+                State(app): State<App>,
+                Path(path): Path<String>,
+                headers: HeaderMap,
+                OptionalBody(body): OptionalBody<ReasonBody>,
+            ) -> Result<Json<Done>, ApiError> {
+                told(&app, &path, &headers, body, |source, actor, reason| Command::$command { source, actor, reason }).await
+            }
+        )*
+    };
+}
+
+told! {
+    enable: EnableSource;
+    disable: DisableSource;
+    cancel: CancelSource;
+    /// Now, as a run of class manual, whether the loop is on or off.
+    run: RunSource;
 }
 
 fn of_source(source: SourceId) -> Done {

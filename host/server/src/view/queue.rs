@@ -18,19 +18,12 @@ pub(crate) fn capacity(state: &State) -> Capacity {
         of(RunClass::Manual),
     );
     let total = state.runs.len() as u32;
-    let (cap, ceiling) = (state.training_cap(), state.training_ceiling());
-    let bound = if settings.training_max_active <= ceiling {
-        format!("the training maximum of {}", settings.training_max_active)
-    } else {
-        format!(
-            "the ceiling of {ceiling}, which is {} slots less {} reserved",
-            settings.global_max, settings.reserved_slots
-        )
-    };
+    let ceiling = super::ceiling(settings);
     let explanation = format!(
-        "Training runs: {training} of {cap}, which is {bound}. Evaluations, canaries and manual runs are not training: {} more, {total} of {} in all.",
+        "{training} of {} training runs are under way. Evaluations, canaries and manual runs are not training: {} more, {total} of {} in all.",
+        ceiling.effective,
         total - training,
-        settings.global_max
+        ceiling.global_max
     );
     Capacity {
         desired: if state.training.enabled { "started" } else { "stopped" }.to_string(),
@@ -38,11 +31,7 @@ pub(crate) fn capacity(state: &State) -> Capacity {
         by: state.training.actor.clone(),
         reason: state.training.reason.clone(),
         since: state.training.since,
-        training_max: settings.training_max_active,
-        global_max: settings.global_max,
-        reserved_slots: settings.reserved_slots,
-        training_ceiling: ceiling,
-        training_cap: cap,
+        ceiling,
         training_free: state.training_free(),
         training,
         eval,
@@ -88,12 +77,7 @@ pub(crate) fn queue_card(state: &State, at: u64) -> QueueCard {
         pending_hosts: state.index.pending_hosts(),
         waiting: state.index.waiting(),
         disabled: state.index.disabled(),
-        lane_mode: match settings.lane_mode {
-            LaneMode::Hybrid => "hybrid",
-            LaneMode::QueuedOnly => "queued_only",
-            LaneMode::AutomaticOnly => "automatic_only",
-        }
-        .to_string(),
+        lane_mode: settings.lane_mode.slug().to_string(),
         lane_mode_label: mode_label.to_string(),
         curriculum_fallback: settings.curriculum_fallback,
         fallback_text: fallback_text(state),
@@ -142,13 +126,6 @@ impl LaneCard {
 
 fn lane(state: &State, lane: Lane, at: u64) -> LaneCard {
     let of = |origin| state.index.pending_of_origin(lane, origin);
-    let origins = [
-        ("ui", Origin::Ui),
-        ("api", Origin::Api),
-        ("cli", Origin::Cli),
-        ("campaign", Origin::Campaign),
-        ("curriculum", Origin::Curriculum),
-    ];
     let pending = state.index.pending(lane);
     let oldest = state.index.oldest(lane);
     let queued_at = oldest.and_then(|id| state.sources.get(&id)).map(|source| source.queued_at);
@@ -156,13 +133,12 @@ fn lane(state: &State, lane: Lane, at: u64) -> LaneCard {
         pending,
         ui: of(Origin::Ui),
         other: pending.saturating_sub(of(Origin::Ui)),
-        origins: origins
-            .into_iter()
-            .map(|(name, origin)| OriginCount {
-                origin: name.to_string(),
+        origins: Origin::ALL
+            .map(|origin| OriginCount {
+                origin: origin.slug().to_string(),
                 pending: of(origin),
             })
-            .collect(),
+            .to_vec(),
         open: state.lane_open(lane, at.max(state.last_at)),
         oldest: oldest.map(|id| id.0),
         oldest_queued_at: queued_at,
@@ -178,8 +154,8 @@ fn now(state: &State) -> Vec<NowRow> {
             source: source.0,
             title: run.title.clone(),
             host: found.host.clone(),
-            lane: lane_slug(found.lane).to_string(),
-            origin: origin_slug(found.origin).to_string(),
+            lane: found.lane.slug().to_string(),
+            origin: found.origin.slug().to_string(),
             campaign: found.campaign.map(|row| row.campaign.0),
             class: class_slug(run.class).to_string(),
             attempt: run.token.attempt,
@@ -187,23 +163,6 @@ fn now(state: &State) -> Vec<NowRow> {
         })
     };
     state.runs.values().rev().filter_map(row).collect()
-}
-
-fn lane_slug(lane: Lane) -> &'static str {
-    match lane {
-        Lane::Queue => "queue",
-        Lane::Curriculum => "curriculum",
-    }
-}
-
-fn origin_slug(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Ui => "ui",
-        Origin::Api => "api",
-        Origin::Cli => "cli",
-        Origin::Campaign => "campaign",
-        Origin::Curriculum => "curriculum",
-    }
 }
 
 fn fallback_text(state: &State) -> String {
@@ -259,7 +218,7 @@ pub(crate) fn campaign_row(view: CampaignView, live: Option<&Campaign>, holds_lo
         name: view.id.name(),
         title: view.title,
         host: view.host,
-        lane: lane_slug(view.lane).to_string(),
+        lane: view.lane.slug().to_string(),
         total: view.rows,
         done,
         percent: 0.0,

@@ -1,6 +1,6 @@
 //! Queue, lanes, campaigns and capacity, as the API tells them.
 
-use super::{Alert, DecisionRow, Problem, SourceRow};
+use super::{Alert, Ceiling, DecisionRow, Problem, SourceRow};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
@@ -17,16 +17,8 @@ pub struct Capacity {
     pub reason: String,
     /// When it was asked for; none where nobody ever did.
     pub since: Option<u64>,
-    /// Setting: most training runs.
-    pub training_max: u32,
-    /// Setting: most runs of all classes.
-    pub global_max: u32,
-    /// Setting: slots of these that evaluations and canaries alone may take.
-    pub reserved_slots: u32,
-    /// `global_max` less `reserved_slots`.
-    pub training_ceiling: u32,
-    /// Most training runs: the lesser of `training_max` and `training_ceiling`.
-    pub training_cap: u32,
+    /// Most training runs, and what that follows from.
+    pub ceiling: Ceiling,
     /// Training runs that may start now.
     pub training_free: u32,
     /// Runs under way of each class.
@@ -41,7 +33,7 @@ pub struct Capacity {
     pub total: u32,
     /// Runs under way of all classes but training.
     pub non_training: u32,
-    /// Why the total may be above the training cap, and what the cap is the lesser of, in one sentence.
+    /// Why the total may be above the training ceiling, in words.
     pub explanation: String,
 }
 

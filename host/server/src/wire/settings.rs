@@ -1,5 +1,6 @@
 //! Shapes of live settings, their history and presets.
 
+use super::Capacity;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -30,8 +31,8 @@ pub struct SettingsForm {
     pub groups: Vec<SettingsGroup>,
     /// Facts that executors declare of themselves; not to be changed here.
     pub declared: Vec<SettingRow>,
-    pub ceiling: Ceiling,
-    pub running: RunningSplit,
+    /// How many training runs there may really be, and what runs.
+    pub capacity: Capacity,
 }
 
 /// Settings that belong together.
@@ -83,19 +84,6 @@ pub struct Ceiling {
     /// Most training runs that there will be: the lesser of the two before.
     pub effective: u32,
     /// The same in one sentence.
-    pub words: String,
-}
-
-/// Runs under way by what they count against.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS, ToSchema)]
-pub struct RunningSplit {
-    /// Runs of all classes that are under way.
-    pub total: u32,
-    /// Of these, training runs: they count against the training ceiling.
-    pub training: u32,
-    /// Of these, evaluations, canaries and manual runs: they count against the global maximum only.
-    pub other: u32,
-    /// Why the total may be above the training ceiling, in one sentence.
     pub words: String,
 }
 

@@ -88,7 +88,7 @@ async fn a_change_is_whole_or_not_at_all() {
     );
     let shared = groups.iter().find(|group| group["slug"] == "all_tasks").expect("the shared group");
     assert_eq!(shared["writable"], false);
-    assert_eq!(form["ceiling"]["left_for_training"], 2);
+    assert_eq!(form["capacity"]["ceiling"]["left_for_training"], 2);
     fixture.host.stop().await.expect("an end in order");
 }
 

@@ -293,7 +293,10 @@ async fn a_stop_stands_until_a_person_starts_again_and_the_lock_has_its_switch()
         (&capacity["desired"], &capacity["reason"], &capacity["by"]),
         (&json!("stopped"), &json!("lunch"), &json!("api"))
     );
-    assert_eq!((&capacity["training_cap"], &capacity["training_ceiling"]), (&json!(1), &json!(2)));
+    assert_eq!(
+        (&capacity["ceiling"]["effective"], &capacity["ceiling"]["left_for_training"]),
+        (&json!(1), &json!(2))
+    );
 
     let off = fixture.post("/api/v1/queue/lock", json!({ "key": "host", "value": "novel" })).await;
     assert_eq!((off.status, off.json()["code"].as_str()), (409, Some("lock_off")));

@@ -95,7 +95,6 @@ fn generated() -> String {
         SettingsGroup,
         SettingRow,
         Ceiling,
-        RunningSplit,
         SettingDiff,
         SettingsAnswer,
         SettingsHistory,

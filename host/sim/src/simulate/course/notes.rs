@@ -194,7 +194,7 @@ impl Play<'_> {
         let runs = &mut found.runs;
         runs.success_rate = share(runs.succeeded as f64, runs.finished as f64);
         runs.successes_per_hour = runs.succeeded as f64 / self.question.hours;
-        runs.busy_share = share(self.busy_ms, span_ms * f64::from(state.training_cap()));
+        runs.busy_share = share(self.busy_ms, span_ms * f64::from(state.settings.training_cap()));
         runs.failed_time_share = share(self.failed_ms, self.busy_ms);
 
         let first = self.outside.first_truth();
