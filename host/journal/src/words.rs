@@ -18,7 +18,7 @@ pub(crate) trait Word: Copy + Sized + 'static {
 }
 
 impl Word for Lane {
-    const ALL: &'static [Lane] = &[Lane::Queue, Lane::Curriculum];
+    const ALL: &'static [Lane] = &Lane::ALL;
     fn word(self) -> &'static str {
         self.slug()
     }

@@ -13,6 +13,8 @@ pub enum Lane {
 }
 
 impl Lane {
+    pub const ALL: [Lane; 2] = [Lane::Queue, Lane::Curriculum];
+
     pub fn slug(self) -> &'static str {
         match self {
             Lane::Queue => "queue",

@@ -50,7 +50,7 @@ fn selection(draw: &mut Draw) -> SelectionContext {
         candidates: (0..candidates)
             .map(|id| SourceCandidate {
                 id: u64::from(id) + 1,
-                lane: [Lane::Queue, Lane::Curriculum][draw.below(2) as usize],
+                lane: Lane::ALL[draw.below(2) as usize],
                 origin: Origin::Api,
                 host: (draw.below(5) > 0).then(|| draw.below(hosts)),
                 campaign: None,

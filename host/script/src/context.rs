@@ -7,8 +7,9 @@ use crate::completion::Place;
 use pointsman_model::context::*;
 use pointsman_model::policy::{PolicyKind, Setting, Value};
 use pointsman_model::run::FailureCounts;
-use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
-use std::sync::Arc;
+use pointsman_model::source::{Lane, Origin};
+use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position};
+use std::sync::{Arc, LazyLock};
 
 /// A list of the context: readable by index and by `for`, not changeable.
 #[derive(Clone)]
@@ -93,8 +94,8 @@ macro_rules! items {
 items! {
     SourceCandidate, "candidate", "candidates": CANDIDATE {
         "id" => |item: &SourceCandidate| Dynamic::from(item.id as i64);
-        "lane" => |item: &SourceCandidate| Dynamic::from(item.lane.slug());
-        "origin" => |item: &SourceCandidate| Dynamic::from(item.origin.slug());
+        "lane" => |item: &SourceCandidate| LANES[item.lane as usize].clone().into();
+        "origin" => |item: &SourceCandidate| ORIGINS[item.origin as usize].clone().into();
         "host" => |item: &SourceCandidate| optional(item.host, whole);
         "campaign" => |item: &SourceCandidate| optional(item.campaign, whole);
         "row" => |item: &SourceCandidate| whole(item.row);
@@ -138,9 +139,13 @@ items! {
     }
 }
 
+/// Words of candidates, made once: an item hands out a reference and no copy.
+static LANES: LazyLock<[ImmutableString; Lane::ALL.len()]> = LazyLock::new(|| Lane::ALL.map(|lane| lane.slug().into()));
+static ORIGINS: LazyLock<[ImmutableString; Origin::ALL.len()]> = LazyLock::new(|| Origin::ALL.map(|origin| origin.slug().into()));
+
 /// A host or campaign of a table.
 #[derive(Clone)]
-struct Text(rhai::ImmutableString);
+struct Text(ImmutableString);
 
 impl Item for Text {
     const LIST: &'static str = "texts";

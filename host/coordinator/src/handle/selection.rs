@@ -97,7 +97,7 @@ impl Question {
         let room = |host: &str| host.is_empty() || state.index.running_of_host(host) < room_of_host;
         let mut ids = Vec::new();
         let mut left_out = 0;
-        for lane in [Lane::Queue, Lane::Curriculum] {
+        for lane in Lane::ALL {
             if !state.lane_open(lane, now) {
                 continue;
             }

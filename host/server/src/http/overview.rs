@@ -314,7 +314,7 @@ struct Facts {
 impl Facts {
     fn of(state: &Known) -> Facts {
         let now = now_ms();
-        let oldest = [Lane::Queue, Lane::Curriculum]
+        let oldest = Lane::ALL
             .into_iter()
             .filter_map(|lane| state.index.oldest(lane))
             .min();

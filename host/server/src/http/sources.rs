@@ -156,7 +156,7 @@ pub(super) async fn list(State(app): State<App>, Query(filter): Query<Filter>) -
     let (found, pending_total) = app
         .inbox
         .look(move |state| {
-            let lanes = [Lane::Queue, Lane::Curriculum].into_iter();
+            let lanes = Lane::ALL.into_iter();
             let asked_for = lanes.filter(|found| lane.is_none_or(|lane| lane == *found));
             let pending = asked_for.map(|lane| u64::from(state.index.pending(lane))).sum();
             (asked.map(|asked| state.browse(&asked)), pending)

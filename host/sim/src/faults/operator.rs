@@ -216,7 +216,7 @@ impl Stage {
                     edit: SourceEdit {
                         host: self.dice.chance(0.5).then_some(host),
                         priority: self.dice.chance(0.5).then_some(3),
-                        lane: self.dice.chance(0.5).then(|| self.dice.pick(&[Lane::Queue, Lane::Curriculum])),
+                        lane: self.dice.chance(0.5).then(|| self.dice.pick(&Lane::ALL)),
                         ..SourceEdit::default()
                     },
                     actor,
