@@ -44,11 +44,12 @@ impl CompiledCache {
         let name = file_name(engine, code);
         let path = self.directory.join(&name);
         let file = File::open(&path).ok()?;
-        if file.metadata().ok()?.len() > FILE_BYTES_MAX {
+        let length = file.metadata().ok()?.len();
+        if length > FILE_BYTES_MAX {
             return None;
         }
         // Read once into memory of our own: a mapped file could be changed between the check and the use.
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(usize::try_from(length).ok()? + 1);
         file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
         let (mac, kept) = bytes.split_at_checked(MAC_BYTES)?;
         // `blake3::Hash` compares in constant time.

@@ -118,6 +118,7 @@ fn config() -> Config {
         .max_wasm_stack(WASM_STACK_BYTES)
         // A fault is told in a sentence; nobody reads a guest's stack.
         .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
         .concurrency_support(false)
         .gc_support(false)
         .shared_memory(false)
