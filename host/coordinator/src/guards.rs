@@ -73,11 +73,7 @@ impl Guards {
         self.check_differences(differences, |host| host_name(&context.hosts, host))
     }
 
-    fn check_differences(
-        &self,
-        differences: impl Iterator<Item = (u32, f64)>,
-        name: impl Fn(u32) -> String,
-    ) -> Result<(), GuardViolation> {
+    fn check_differences(&self, differences: impl Iterator<Item = (u32, f64)>, name: impl Fn(u32) -> String) -> Result<(), GuardViolation> {
         let Some(bound) = self.host_loss_max else { return Ok(()) };
         let mut sums: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
         for (host, difference) in differences {

@@ -79,7 +79,11 @@ mod tests {
         assert_eq!(parse_time("1970-01-01T00:00:00Z"), Some(0));
         assert_eq!(parse_time("2023-11-14T22:13:20.1239Z"), Some(1_700_000_000_123));
         assert_eq!(parse_time("2023-11-14T23:13:20+01:00"), Some(1_700_000_000_000));
-        assert_eq!(parse_time("2023-11-14T23:13:20 01:00"), Some(1_700_000_000_000), "a plus sign of a query");
+        assert_eq!(
+            parse_time("2023-11-14T23:13:20 01:00"),
+            Some(1_700_000_000_000),
+            "a plus sign of a query"
+        );
         assert_eq!(parse_time("2024-02-29T00:00:00Z"), Some(1_709_164_800_000));
         for wrong in [
             "",

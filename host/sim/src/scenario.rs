@@ -301,7 +301,9 @@ impl Stage {
             "prune" => {
                 let mut words = rest.split_whitespace();
                 let keep = words.next().map(number).transpose()?;
-                let plan = words.next().map(|tags| prune_plan(tags.split(',').map(|tag| ModelTag(tag.into())).collect::<Vec<_>>().iter()));
+                let plan = words
+                    .next()
+                    .map(|tags| prune_plan(tags.split(',').map(|tag| ModelTag(tag.into())).collect::<Vec<_>>().iter()));
                 Command::PruneModels {
                     keep,
                     plan,

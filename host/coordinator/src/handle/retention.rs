@@ -31,13 +31,7 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn prune_models(
-        &mut self,
-        keep: Option<u32>,
-        plan: Option<Digest>,
-        actor: Actor,
-        reason: String,
-    ) -> Result<Reply, Refusal> {
+    pub(super) fn prune_models(&mut self, keep: Option<u32>, plan: Option<Digest>, actor: Actor, reason: String) -> Result<Reply, Refusal> {
         let reason = checked_reason(reason)?;
         let keep = keep.unwrap_or(self.state.settings.keep_models);
         if keep > KEEP_MAX {
@@ -66,7 +60,9 @@ impl Turn<'_> {
         }
         let is_pinned = self.state.model_pins.contains_key(&model);
         if pinned && !is_pinned && self.state.model_pins.len() >= MODEL_PINS_MAX {
-            return Err(conflict("pins_full", format!("{MODEL_PINS_MAX} models are pinned, which is the most")).fix("pointsman models unpin TAG"));
+            return Err(
+                conflict("pins_full", format!("{MODEL_PINS_MAX} models are pinned, which is the most")).fix("pointsman models unpin TAG"),
+            );
         }
         if pinned != is_pinned {
             self.emit(Event::ModelPinned {

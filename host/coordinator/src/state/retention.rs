@@ -45,12 +45,7 @@ impl KeptFor {
     /// Whether something routes to it or works with it, other than that it lies there.
     pub fn is_use(self) -> bool {
         match self {
-            KeptFor::Live
-            | KeptFor::Candidate
-            | KeptFor::Baseline
-            | KeptFor::RollbackTarget
-            | KeptFor::Line
-            | KeptFor::Run(_) => true,
+            KeptFor::Live | KeptFor::Candidate | KeptFor::Baseline | KeptFor::RollbackTarget | KeptFor::Line | KeptFor::Run(_) => true,
             KeptFor::Pinned | KeptFor::Newest => false,
         }
     }

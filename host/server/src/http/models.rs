@@ -249,7 +249,10 @@ fn why(change: Option<&RoleRow>, words: Option<&str>) -> String {
         (None, Some(actor)) => format!(" by {actor}"),
         (None, None) => String::new(),
     };
-    let reason = [change.reason.as_deref(), words].into_iter().flatten().find(|text| !text.is_empty());
+    let reason = [change.reason.as_deref(), words]
+        .into_iter()
+        .flatten()
+        .find(|text| !text.is_empty());
     let reason = reason.map(|text| format!(": {}", text.trim_end_matches('.'))).unwrap_or_default();
     let before = change.before.as_ref().map(|ModelTag(tag)| tag.as_str()).unwrap_or_default();
     match change.cause {

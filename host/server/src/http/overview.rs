@@ -9,8 +9,8 @@ use crate::health::STALE_AFTER_MS;
 use crate::problem::ApiError;
 use crate::view;
 use crate::wire::{
-    Coverage, Cycle, Evidence, HealthPart, HealthReport, Heartbeat, LiveSnapshot, OldestPending,
-    PipelineStage, PipelineStrip, Provenance, RecentOutcomes, ViewStamp,
+    Coverage, Cycle, Evidence, HealthPart, HealthReport, Heartbeat, LiveSnapshot, OldestPending, PipelineStage, PipelineStrip, Provenance,
+    RecentOutcomes, ViewStamp,
 };
 use axum::Json;
 use axum::extract::State;

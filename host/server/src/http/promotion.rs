@@ -45,7 +45,13 @@ pub(super) async fn show(State(app): State<App>) -> Result<Response, ApiError> {
     let mut decisions = decisions.into_iter();
     let mut card = |known: Option<(Candidate, Option<EndedCandidate>)>| {
         let (candidate, ended) = known?;
-        Some(candidate_card(&facts, &past, &candidate, ended.as_ref(), decisions.next().unwrap_or_default()))
+        Some(candidate_card(
+            &facts,
+            &past,
+            &candidate,
+            ended.as_ref(),
+            decisions.next().unwrap_or_default(),
+        ))
     };
     let candidate = card(facts.candidate.clone().map(|candidate| (candidate, None)));
     let ended = card(facts.ended.clone().map(|ended| (ended.candidate.clone(), Some(ended))));
@@ -116,6 +122,7 @@ struct Facts {
 impl Facts {
     fn of(state: &Known, now: u64, answering: Option<&ModelTag>) -> Facts {
         let phase = Phase::of(state, now, answering);
+        let retention = state.retention(state.settings.keep_models);
         Facts {
             phase,
             sentence: phase.sentence(state),
@@ -129,9 +136,9 @@ impl Facts {
             ended: state.ended_candidate.clone(),
             held: state.candidate.as_ref().and_then(|candidate| view::held_card(state, candidate)),
             settings: state.settings.clone(),
-            routing: view::routing(state),
-            unused: view::unused(state),
-            retention: view::retention_card(state),
+            routing: view::routing(state, &retention),
+            unused: view::unused(state, &retention),
+            retention: view::retention_card(state, &retention),
             outcomes: view::outcome_counters(state),
             fault: PolicyFault::latest(state),
         }
@@ -242,7 +249,11 @@ fn worker(app: &App, facts: &Facts) -> PromotionWorker {
         let fix = "See the host's log.".to_string();
         return told("down", "Down", "The coordinator's loop does not turn.".to_string(), Some(fix));
     }
-    let tag = facts.candidate.as_ref().map(|candidate| candidate.tag.0.as_str()).unwrap_or_default();
+    let tag = facts
+        .candidate
+        .as_ref()
+        .map(|candidate| candidate.tag.0.as_str())
+        .unwrap_or_default();
     match facts.phase {
         Phase::None | Phase::Collecting | Phase::RolledBack => told("idle", "Idle", facts.sentence.clone(), None),
         Phase::Evaluating | Phase::Canary | Phase::Applying | Phase::Applied => told("running", "Running", facts.sentence.clone(), None),
@@ -359,7 +370,9 @@ impl Attempts {
         });
         let (result, reason) = match (run.status, held) {
             (RunStatus::Queued | RunStatus::Warming | RunStatus::Running, _) => ("triggered", String::new()),
-            (RunStatus::Failed | RunStatus::Cancelled, _) => ("failed", run.error.clone().or(run.cancel_reason.clone()).unwrap_or_default()),
+            (RunStatus::Failed | RunStatus::Cancelled, _) => {
+                ("failed", run.error.clone().or(run.cancel_reason.clone()).unwrap_or_default())
+            }
             (RunStatus::Completed, Some(reason)) => ("blocked", reason),
             (RunStatus::Completed, None) => ("completed", words.unwrap_or_default()),
         };

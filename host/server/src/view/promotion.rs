@@ -353,14 +353,14 @@ pub(crate) fn role_words(role: ModelRole) -> (&'static str, &'static str) {
     }
 }
 
-/// Every use of a model, and what share of the requests goes to it.
-pub(crate) fn routing(state: &State) -> Vec<RoutedModel> {
+/// Every use of a model, and what share of the requests goes to it. This and the next two take what retention says.
+pub(crate) fn routing(state: &State, retention: &[Retained<'_>]) -> Vec<RoutedModel> {
     let canary_share = state.candidate.as_ref().and_then(|candidate| match candidate.stage {
         CandidateStage::Canary { .. } => Some(state.settings.canary_share),
         CandidateStage::Evaluating { .. } | CandidateStage::Watching { .. } | CandidateStage::Held { .. } => None,
     });
     let mut rows = Vec::new();
-    for retained in state.retention(0) {
+    for retained in retention {
         for kept in retained.kept_for.iter().filter(|kept| kept.is_use()) {
             rows.push(RoutedModel {
                 tag: retained.model.tag.0.clone(),
@@ -369,12 +369,9 @@ pub(crate) fn routing(state: &State) -> Vec<RoutedModel> {
                 share: match kept {
                     KeptFor::Live => Some(1.0 - canary_share.unwrap_or(0.0)),
                     KeptFor::Candidate => canary_share,
-                    KeptFor::Baseline
-                    | KeptFor::RollbackTarget
-                    | KeptFor::Line
-                    | KeptFor::Run(_)
-                    | KeptFor::Pinned
-                    | KeptFor::Newest => None,
+                    KeptFor::Baseline | KeptFor::RollbackTarget | KeptFor::Line | KeptFor::Run(_) | KeptFor::Pinned | KeptFor::Newest => {
+                        None
+                    }
                 },
             });
         }
@@ -395,19 +392,21 @@ fn kept_words(kept: KeptFor) -> String {
     }
 }
 
-pub(crate) fn unused(state: &State) -> UnusedModels {
-    let retention = state.retention(state.settings.keep_models);
+pub(crate) fn unused(state: &State, retention: &[Retained<'_>]) -> UnusedModels {
     let unused: Vec<&Retained<'_>> = retention.iter().filter(|retained| !retained.is_used()).collect();
     UnusedModels {
         count: unused.len() as u64,
         bytes: unused.iter().map(|retained| retained.model.bytes).sum(),
-        sample: unused.iter().take(UNUSED_MAX).map(|retained| retained_row(state, retained)).collect(),
+        sample: unused
+            .iter()
+            .take(UNUSED_MAX)
+            .map(|retained| retained_row(state, retained))
+            .collect(),
     }
 }
 
-pub(crate) fn retention_card(state: &State) -> RetentionCard {
+pub(crate) fn retention_card(state: &State, retention: &[Retained<'_>]) -> RetentionCard {
     let keep = state.settings.keep_models;
-    let retention = state.retention(keep);
     let goes = || retention.iter().filter(|retained| retained.goes());
     RetentionCard {
         keep,

@@ -375,9 +375,9 @@ pub(super) fn promotion(state: &State) -> String {
                 not_before,
                 ..
             } => format!("evaluation due after {failures} failures, not before {} s", seconds(*not_before)),
-            CandidateStage::Held {
-                from, cause, decision, ..
-            } => format!("held from {} by {} with decision {decision}", from.slug(), cause.slug()),
+            CandidateStage::Held { from, cause, decision, .. } => {
+                format!("held from {} by {} with decision {decision}", from.slug(), cause.slug())
+            }
             stage => stage.slug().to_string(),
         };
         let _ = writeln!(out, "    candidate {} against {}: {stage}", candidate.tag, candidate.baseline);
@@ -387,7 +387,11 @@ pub(super) fn promotion(state: &State) -> String {
         let _ = writeln!(out, "    ended {} {} {by}: {}", ended.candidate.tag, ended.end.slug(), ended.reason);
     }
     let since = state.window.rolled_back_at.map(seconds);
-    let _ = writeln!(out, "    rolled back at {}", since.map_or("-".to_string(), |since| format!("{since} s")));
+    let _ = writeln!(
+        out,
+        "    rolled back at {}",
+        since.map_or("-".to_string(), |since| format!("{since} s"))
+    );
     out
 }
 
