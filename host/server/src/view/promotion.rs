@@ -138,7 +138,7 @@ pub(crate) fn promotion_window(state: &State, now: u64) -> PromotionWindow {
         successes: state.totals.successes,
         watermark,
         delta: state.window_done(),
-        next_target: watermark + size,
+        next_target: watermark.saturating_add(size),
         reached_at: state.window.reached_at,
         interval_ms: interval.map(|interval| interval as u64),
         eta_at: interval
