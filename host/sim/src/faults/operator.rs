@@ -46,7 +46,7 @@ impl Stage {
             guard_runs_per_host_max: dice.roll(3) as u32,
             guard_host_loss_max: dice.chance(0.3).then_some(0.3),
             keep_models: 2,
-            promotion_hold: dice.chance(0.3),
+            promotion_hold: dice.chance(0.5),
             ..Settings::default()
         }
     }

@@ -4,7 +4,6 @@ use super::Problem;
 use super::stage::Stage;
 use pointsman_model::command::Command;
 use pointsman_model::event::{Event, StageBy};
-use pointsman_model::promotion::CandidateStage;
 use pointsman_model::run::{RunClass, Work};
 use pointsman_model::{Actor, RunId};
 
@@ -29,7 +28,7 @@ pub enum Sabotage {
     ToldTooEarly,
     /// A model that is live, or on its way, is retired.
     RetiredWhatIsUsed,
-    /// A held candidate goes live, and no person has said so.
+    /// A candidate goes live under `promotion_hold`, and no person has said so.
     LiveWithoutAWord,
 }
 
@@ -144,7 +143,7 @@ impl Stage {
                 None => Ok(()),
             },
             Some(Sabotage::LiveWithoutAWord) => match &state.candidate {
-                Some(candidate) if state.settings.promotion_hold && matches!(candidate.stage, CandidateStage::Held { .. }) => {
+                Some(candidate) if state.settings.promotion_hold => {
                     let event = Event::ModelApplied {
                         model: candidate.tag.clone(),
                         before: candidate.baseline.clone(),
