@@ -73,7 +73,7 @@ pub struct SnapshotError(String);
 
 /// First byte of a snapshot. Raised with every change of the state's shape: an older snapshot is then not read, and
 /// the journal is replayed instead.
-const SNAPSHOT_LAYOUT: u8 = 6;
+const SNAPSHOT_LAYOUT: u8 = 7;
 
 impl Coordinator {
     pub fn new() -> Coordinator {
@@ -143,6 +143,7 @@ impl Coordinator {
             runs: runs.collect(),
             serving: self.serving(),
             keep: state.models.values().map(|model| model.path.clone()).collect(),
+            recall: state.recall_budget(),
         }
     }
 
@@ -184,6 +185,7 @@ impl Coordinator {
         {
             deadlines.push(not_before);
         }
+        deadlines.extend(state.gate_retry_at());
         deadlines.into_iter().filter(|deadline| *deadline > now).min()
     }
 }

@@ -195,6 +195,15 @@ fn examples() -> Vec<Event> {
             watermark: 30,
         },
         Event::WindowPassed { watermark: 60 },
+        Event::IngestReported { outcomes: 59 },
+        Event::GateBlocked {
+            candidate: new.clone(),
+            stage: GateStage::Evaluate,
+            answer_due: false,
+            lag: 51,
+            limit: 50,
+            until: START + 15_000,
+        },
         Event::CandidateServed {
             candidate: new.clone(),
             samples: vec![ServedSample {
@@ -545,10 +554,12 @@ fn variant(event: &Event) -> usize {
         Event::SourceCancelled { .. } => 42,
         Event::LockTaken { .. } => 43,
         Event::LockReleased { .. } => 44,
+        Event::IngestReported { .. } => 45,
+        Event::GateBlocked { .. } => 46,
     }
 }
 
-const VARIANTS: usize = 45;
+const VARIANTS: usize = 47;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")

@@ -1,5 +1,6 @@
 //! Events: past facts in the journal. A journaled event is never changed; its shape only grows by fields with a default.
 
+use crate::context::GateStage;
 use crate::decision::Decision;
 use crate::ids::{Actor, CampaignId, DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
 use crate::policy::{Fault, PolicyDescription, PolicyKind, PolicyRef, SwapReport};
@@ -139,6 +140,22 @@ pub enum Event {
     PresetDeleted {
         name: String,
         actor: Actor,
+    },
+    /// How many outcomes the learning memory holds, by its own word. Told at a bounded rate, and less than before where it was
+    /// built anew.
+    IngestReported {
+        outcomes: u64,
+    },
+    /// The gate is not asked, or the evaluation not planned, since the learning memory is too far behind.
+    GateBlocked {
+        candidate: ModelTag,
+        stage: GateStage,
+        /// The pairs are there and only the answer waits; else the evaluation itself does.
+        answer_due: bool,
+        lag: u64,
+        limit: u32,
+        /// It is looked at again then, or as soon as the memory has caught up.
+        until: Millis,
     },
     /// A policy was asked. Comes before the events that follow from its verdict.
     Decided(Box<Decision>),
@@ -391,6 +408,8 @@ impl Event {
             Event::SettingsChanged { .. } => "settings_changed",
             Event::PresetSaved { .. } => "preset_saved",
             Event::PresetDeleted { .. } => "preset_deleted",
+            Event::IngestReported { .. } => "ingest_reported",
+            Event::GateBlocked { .. } => "gate_blocked",
             Event::Decided(_) => "decided",
             Event::RunPlanned { .. } => "run_planned",
             Event::RunStarted { .. } => "run_started",

@@ -183,6 +183,8 @@ impl View {
             | Event::CandidateAdvanced { .. }
             | Event::CandidateServed { .. }
             | Event::MorePairsWanted { .. }
+            | Event::IngestReported { .. }
+            | Event::GateBlocked { .. }
             | Event::CandidateHeld { .. }
             | Event::CandidateEnded { .. }
             | Event::ModelRolledBack { .. }

@@ -26,6 +26,7 @@
 //! finish 1 fail transient reset  it failed, with class and error
 //! finish 2 pairs novel 8 3.0 2.5 an evaluation: 8 pairs, baseline and candidate
 //! served m-2 10 2.6 2.5 candidate  standard requests that both models scored, and who answered
+//! ingest 3                       the learning memory holds so many outcomes
 //! wait 5s                        the clock moves in steps from deadline to deadline, each with a tick
 //! show wants                     what should be true outside; show state, show policies, show queue
 //! show next 3                    what would be picked now, and why not source 3
@@ -305,6 +306,7 @@ impl Stage {
             },
             "finish" => self.finish(rest)?,
             "served" => served(rest)?,
+            "ingest" => Command::ReportIngest { outcomes: number(rest)? },
             "wait" => return self.wait(rest),
             "show" => return self.show(rest),
             other => return Err(format!("there is no command {other:?}").into()),

@@ -65,6 +65,8 @@ fn whatever_goes_wrong_the_promises_hold() {
         "source_cancelled",
         "lock_taken",
         "lock_released",
+        "ingest_reported",
+        "gate_blocked",
     ] {
         assert!(
             all.events.get(event).is_some_and(|count| *count >= 10),
