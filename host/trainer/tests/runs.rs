@@ -171,6 +171,7 @@ fn training(base: &Path, out: &Path, host: &str, steps: u32) -> RunSpec {
         candidate: None,
         out_dir: out.to_string_lossy().into_owned(),
         slice: None,
+        memory: None,
     }
 }
 
