@@ -118,6 +118,12 @@ impl Reader {
         Ok(self.entry(seq)?.map(|entry| entry.at))
     }
 
+    /// Sources of any lane that were given up after an entry.
+    pub fn given_up_since(&self, since: Seq) -> Result<u64, ReadError> {
+        let sql = "SELECT count(*) FROM events WHERE seq > ?1 AND kind = 'source_given_up'";
+        Ok(self.maybe(sql, [since.0 as i64], |row| rows::number(row, 0))?.unwrap_or(0))
+    }
+
     /// What happened after an entry. Reads every entry after it: keep within [`SINCE_MAX`].
     pub fn gained_since(&self, since: Seq) -> Result<Gained, ReadError> {
         let mut gained = Gained::default();

@@ -590,6 +590,8 @@ fn every_variant_has_a_golden_line() {
     let parsed = golden.iter().map(|line| serde_json::from_str(line).expect("an event")).collect();
     let all: BTreeSet<_> = (0..VARIANTS).collect();
     assert_eq!(seen(examples()), all, "a variant lacks an example");
+    let words: BTreeSet<_> = examples().iter().map(Event::slug).collect();
+    assert_eq!(words, BTreeSet::from(Event::SLUGS), "Event::SLUGS names every variant");
     assert_eq!(
         seen(parsed),
         all,

@@ -302,11 +302,11 @@ impl Memory {
         })
     }
 
-    /// Names all that is remembered, and how far: equal for equal content, however it came to be.
+    /// Names all that is remembered: equal for equal content, however it came to be.
     pub fn digest(&self) -> Result<String, MemoryError> {
         let mut hasher = blake3::Hasher::new();
         for sql in [
-            "SELECT seq, hash, outcomes FROM meta",
+            "SELECT outcomes FROM meta",
             "SELECT run, source, attempt, seq, at, success, host, title, summary, body FROM items ORDER BY run",
         ] {
             let mut statement = self.connection.prepare(sql).map_err(|source| self.failed(source))?;

@@ -384,6 +384,57 @@ pub enum StageBy {
 }
 
 impl Event {
+    /// Every word that there is; a test of the journal holds this against the variants.
+    pub const SLUGS: [&str; 47] = [
+        "host_started",
+        "source_queued",
+        "campaign_queued",
+        "campaign_cancelled",
+        "campaign_ended",
+        "sources_imported",
+        "source_edited",
+        "source_cancelled",
+        "lock_taken",
+        "lock_released",
+        "source_enabled",
+        "source_disabled",
+        "retry_scheduled",
+        "source_moved",
+        "source_given_up",
+        "hosts_parked",
+        "training_started",
+        "training_stopped",
+        "settings_changed",
+        "preset_saved",
+        "preset_deleted",
+        "ingest_reported",
+        "gate_blocked",
+        "decided",
+        "run_planned",
+        "run_started",
+        "run_cancel_requested",
+        "run_finished",
+        "model_bootstrapped",
+        "candidate_raised",
+        "window_passed",
+        "candidate_advanced",
+        "candidate_served",
+        "more_pairs_wanted",
+        "candidate_held",
+        "model_applied",
+        "candidate_ended",
+        "model_rolled_back",
+        "models_retired",
+        "policy_activated",
+        "policy_confirmed",
+        "policy_rolled_back",
+        "policy_pinned",
+        "policy_canary_started",
+        "policy_canary_ended",
+        "input_quarantined",
+        "input_released",
+    ];
+
     /// The event's word, as in its JSON `type`.
     pub fn slug(&self) -> &'static str {
         match self {

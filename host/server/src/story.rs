@@ -422,6 +422,7 @@ impl Story {
             | Event::SourceMoved { .. }
             | Event::RunStarted { .. }
             | Event::RunCancelRequested { .. }
+            | Event::IngestReported { .. }
             | Event::ModelsRetired { .. } => {}
         }
     }

@@ -6,11 +6,13 @@
 mod overview;
 mod policy;
 mod queue;
+mod relay;
 mod settings;
 
 pub use overview::*;
 pub use policy::*;
 pub use queue::*;
+pub use relay::*;
 pub use settings::*;
 
 use serde::{Deserialize, Serialize};
@@ -367,6 +369,8 @@ pub struct JobDetail {
     /// The last lines of its output.
     pub log: Vec<String>,
     pub artifacts: Vec<String>,
+    /// What it was given of the learning memory; none where nothing is on record.
+    pub memory: Option<JobMemory>,
 }
 
 /// A frame from server to viewer on `/ws`. Connect with `?since=SEQ&epoch=EPOCH` to resume.

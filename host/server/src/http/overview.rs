@@ -16,7 +16,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Response};
-use pointsman_coordinator::{RECENT_OUTCOMES_MAX, State as Known};
+use pointsman_coordinator::{GateBlock, RECENT_OUTCOMES_MAX, State as Known};
 use pointsman_journal::{CandidateRow, DecisionFilter, Reader, RunFilter, RunRow, SINCE_MAX};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::promotion::{CandidateEnd, CandidateStage};
@@ -307,6 +307,7 @@ struct Facts {
     planned: Vec<(RunId, u64)>,
     started: Vec<RunId>,
     evaluating: Option<CandidateStage>,
+    blocked: Option<GateBlock>,
     /// Kind, policy and time of the latest fault of an active policy.
     fault: Option<(PolicyKind, String, u64)>,
 }
@@ -351,6 +352,7 @@ impl Facts {
                 .map(|(id, _)| *id)
                 .collect(),
             evaluating: state.candidate.as_ref().map(|candidate| candidate.stage.clone()),
+            blocked: state.gate_blocked.clone().filter(|_| state.ingest_lag_over().is_some()),
             fault: faults.max_by_key(|(_, _, at)| *at),
         }
     }
@@ -378,16 +380,7 @@ impl Past {
         })?;
         // The first model is made by a run of its own, which has no source and no outcome.
         recent.retain(|run| run.source.is_some());
-        let (mut with_trace, mut outcomes) = (0, 0);
-        for run in recent
-            .iter()
-            .filter(|run| matches!(run.status, RunStatus::Completed | RunStatus::Failed))
-        {
-            let directory = RunDirectory::of(data, run.id);
-            let is_usable = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
-            outcomes += 1;
-            with_trace += u64::from(is_usable(&directory.samples()) || is_usable(&directory.events()));
-        }
+        let coverage = coverage(&recent, data);
         let gate = reader
             .rulings(&DecisionFilter {
                 kind: Some(PolicyKind::PromotionGate),
@@ -419,12 +412,27 @@ impl Past {
                 .into_iter()
                 .find(|row| matches!(row.end, Some(CandidateEnd::Rejected | CandidateEnd::RolledBack))),
             gate,
-            coverage: Coverage {
-                with_trace,
-                outcomes,
-                percent: view::percent(with_trace, outcomes),
-            },
+            coverage,
         })
+    }
+}
+
+/// How many of these outcomes left a loss curve or events to look into.
+pub(super) fn coverage(recent: &[RunRow], data: &Path) -> Coverage {
+    let (mut with_trace, mut outcomes) = (0, 0);
+    for run in recent
+        .iter()
+        .filter(|run| matches!(run.status, RunStatus::Completed | RunStatus::Failed))
+    {
+        let directory = RunDirectory::of(data, run.id);
+        let is_usable = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
+        outcomes += 1;
+        with_trace += u64::from(is_usable(&directory.samples()) || is_usable(&directory.events()));
+    }
+    Coverage {
+        with_trace,
+        outcomes,
+        percent: view::percent(with_trace, outcomes),
     }
 }
 
@@ -441,6 +449,15 @@ fn cycle(run: &RunRow) -> Cycle {
 }
 
 fn evaluation(facts: &Facts, past: &Past) -> EvaluationAttempt {
+    if let Some(block) = &facts.blocked {
+        return EvaluationAttempt {
+            at: Some(block.since),
+            result: "blocked".to_string(),
+            reason: view::gate_wait(block),
+            decision: None,
+            retry_at: Some(block.until),
+        };
+    }
     let Some(run) = &past.evaluation else {
         return EvaluationAttempt {
             at: None,
@@ -515,7 +532,7 @@ fn last_error(app: &App, facts: &Facts, past: &Past) -> Option<LastError> {
     [run, gate, policy].into_iter().flatten().max_by_key(|error| error.at)
 }
 
-fn stamp(seq: Seq, content: &impl Serialize) -> ViewStamp {
+pub(super) fn stamp(seq: Seq, content: &impl Serialize) -> ViewStamp {
     ViewStamp {
         fingerprint: fresh::fingerprint(&serde_json::to_vec(content).unwrap_or_default()),
         seq: seq.0,
@@ -525,6 +542,6 @@ fn stamp(seq: Seq, content: &impl Serialize) -> ViewStamp {
     }
 }
 
-fn stamped(fingerprint: &str, body: impl IntoResponse) -> Response {
+pub(super) fn stamped(fingerprint: &str, body: impl IntoResponse) -> Response {
     ([(ETAG, format!("\"{fingerprint}\""))], body).into_response()
 }
