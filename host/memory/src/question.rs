@@ -41,8 +41,14 @@ mod tests {
 
     #[test]
     fn syntax_is_not_heeded() {
-        assert_eq!(all_of("title: NEAR(a b) OR *"), Ok(r#""title" AND "near" AND "a" AND "b" AND "or""#.to_string()));
-        assert_eq!(all_of("\"; DROP TABLE items; --"), Ok(r#""drop" AND "table" AND "items""#.to_string()));
+        assert_eq!(
+            all_of("title: NEAR(a b) OR *"),
+            Ok(r#""title" AND "near" AND "a" AND "b" AND "or""#.to_string())
+        );
+        assert_eq!(
+            all_of("\"; DROP TABLE items; --"),
+            Ok(r#""drop" AND "table" AND "items""#.to_string())
+        );
         assert_eq!(any_of("the whale, the sea"), Some(r#""the" OR "whale" OR "sea""#.to_string()));
         assert_eq!(all_of("\" * ( ) ^ : -\0"), Err(NoWords));
         assert_eq!(any_of("---"), None);

@@ -96,7 +96,9 @@ fn fill(memory: &mut SpecMemory, name: &str, budget: u32, found: Vec<Found>, is_
             break;
         }
         let taken = memory.slots.iter().flat_map(|slot| &slot.items).chain(&slot.items);
-        let is_known = |known: &MemoryItem| known.run == item.run || (!item.body.is_empty() && item.body.starts_with(known.text.as_str()) && !known.text.is_empty());
+        let is_known = |known: &MemoryItem| {
+            known.run == item.run || (!item.body.is_empty() && item.body.starts_with(known.text.as_str()) && !known.text.is_empty())
+        };
         if taken.into_iter().any(is_known) {
             continue;
         }

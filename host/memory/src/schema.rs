@@ -53,14 +53,8 @@ CREATE TABLE ingests (
 
 /// Opens the file, or makes it. What is wrong with one that is there is said in words.
 pub(crate) fn open(path: &Path) -> Result<Connection, MemoryError> {
-    let sqlite = |source| MemoryError::Sqlite {
-        path: path.into(),
-        source,
-    };
-    let damaged = |reason: String| MemoryError::Damaged {
-        path: path.into(),
-        reason,
-    };
+    let sqlite = |source| MemoryError::Sqlite { path: path.into(), source };
+    let damaged = |reason: String| MemoryError::Damaged { path: path.into(), reason };
     let mut connection = Connection::open(path).map_err(sqlite)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(sqlite)?;
     let number = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i32>(0));
@@ -82,7 +76,9 @@ pub(crate) fn open(path: &Path) -> Result<Connection, MemoryError> {
         let transaction = connection.transaction().map_err(sqlite)?;
         transaction.execute_batch(TABLES).map_err(sqlite)?;
         transaction
-            .execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT};"))
+            .execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT};"
+            ))
             .map_err(sqlite)?;
         transaction.commit().map_err(sqlite)?;
     } else {

@@ -14,7 +14,8 @@ pub const TEXT_CHARS_MAX: usize = pointsman_model::settings::MEMORY_SLOT_CHARS_M
 const SUMMARY_CHARS_MAX: usize = 300;
 /// Minutes of which the counters are kept.
 const MINUTES_KEPT: u64 = 24 * 60;
-pub(crate) const ITEM_COLUMNS: &str = "items.run, items.source, items.attempt, items.at, items.success, items.host, items.title, items.summary, items.body";
+pub(crate) const ITEM_COLUMNS: &str =
+    "items.run, items.source, items.attempt, items.at, items.success, items.host, items.title, items.summary, items.body";
 
 /// A place of the journal: a position and the hash of the entry there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -156,10 +157,7 @@ impl Memory {
 
     /// An empty memory, whatever was there.
     pub fn create(path: &Path) -> Result<Memory, MemoryError> {
-        schema::delete(path).map_err(|source| MemoryError::Remove {
-            path: path.into(),
-            source,
-        })?;
+        schema::delete(path).map_err(|source| MemoryError::Remove { path: path.into(), source })?;
         Ok(Memory::of(path, schema::open(path)?))
     }
 
@@ -217,7 +215,9 @@ impl Memory {
                 end,
             } = outcome;
             // An external index of words must be told of what goes: an upsert would not.
-            let gone = transaction.prepare_cached("DELETE FROM items WHERE run = ?1")?.execute([*run as i64])?;
+            let gone = transaction
+                .prepare_cached("DELETE FROM items WHERE run = ?1")?
+                .execute([*run as i64])?;
             new += u64::from(gone == 0);
             let (success, summary, body) = match end {
                 End::Success { .. } => (true, summary(end), cut(body, TEXT_CHARS_MAX)),
@@ -244,7 +244,9 @@ impl Memory {
                 .execute([items_max])?;
             let minute = now / 60_000;
             transaction
-                .prepare_cached("INSERT INTO ingests VALUES (?1, ?2) ON CONFLICT (minute) DO UPDATE SET records = records + excluded.records")?
+                .prepare_cached(
+                    "INSERT INTO ingests VALUES (?1, ?2) ON CONFLICT (minute) DO UPDATE SET records = records + excluded.records",
+                )?
                 .execute(params![minute as i64, new as i64])?;
             transaction
                 .prepare_cached("DELETE FROM ingests WHERE minute < ?1")?
@@ -279,9 +281,7 @@ impl Memory {
     }
 
     pub fn status(&self, now: Millis) -> Result<Status, MemoryError> {
-        let count = |success: bool| {
-            self.one("SELECT count(*) FROM items WHERE success = ?1", [success], |row| number(row, 0))
-        };
+        let count = |success: bool| self.one("SELECT count(*) FROM items WHERE success = ?1", [success], |row| number(row, 0));
         let since = (now / 60_000).saturating_sub(29) as i64;
         let latest = self.all("SELECT run, at FROM items ORDER BY seq DESC LIMIT 1", [], |row| {
             Ok(Latest {
@@ -318,9 +318,7 @@ impl Memory {
                         ValueRef::Null => hasher.update(b"-"),
                         ValueRef::Integer(value) => hasher.update(&value.to_le_bytes()),
                         ValueRef::Real(value) => hasher.update(&value.to_le_bytes()),
-                        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-                            hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes)
-                        }
+                        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes),
                     };
                 }
             }
@@ -328,7 +326,12 @@ impl Memory {
         Ok(hasher.finalize().to_hex().to_string())
     }
 
-    fn one<T>(&self, sql: &str, params: impl rusqlite::Params, read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>) -> Result<T, MemoryError> {
+    fn one<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, MemoryError> {
         let row = self
             .connection
             .prepare_cached(sql)

@@ -72,7 +72,10 @@ fn the_same_stretch_twice_leaves_one_record_each() {
     let mut memory = open(&place(&directory));
     let stretch = [success(1, "novel", "Whales", "of whales"), failure(2, 9, "disk gone")];
     memory.ingest(NOW, &stretch, &mark(20)).expect("ingested");
-    let (once, words) = (memory.digest().expect("a digest"), memory.search("whales", 10).expect("found").len());
+    let (once, words) = (
+        memory.digest().expect("a digest"),
+        memory.search("whales", 10).expect("found").len(),
+    );
     memory.ingest(NOW, &stretch, &mark(20)).expect("ingested again");
     assert_eq!(memory.digest().expect("a digest"), once);
     assert_eq!((memory.outcomes().expect("counted"), words), (2, 1));
@@ -106,10 +109,32 @@ fn the_cut_of_stretches_does_not_matter() {
 fn no_question_is_an_error_of_the_database() {
     let directory = TempDir::new().expect("a directory");
     let mut memory = open(&place(&directory));
-    memory.ingest(NOW, &[success(1, "novel", "Drop table", "near the sea")], &mark(10)).expect("ingested");
+    memory
+        .ingest(NOW, &[success(1, "novel", "Drop table", "near the sea")], &mark(10))
+        .expect("ingested");
     for hostile in [
-        "\"", "'", "*", "a*", "^a", "NEAR(a b, 5)", "a OR", "AND", "NOT a", "title:a", "{title body}:a", "-a", "+", "(", ")", "a\0b", "\"unclosed",
-        "'; DROP TABLE items; --", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 ²³", "\u{202e}", &"word ".repeat(10_000), &"x".repeat(100_000),
+        "\"",
+        "'",
+        "*",
+        "a*",
+        "^a",
+        "NEAR(a b, 5)",
+        "a OR",
+        "AND",
+        "NOT a",
+        "title:a",
+        "{title body}:a",
+        "-a",
+        "+",
+        "(",
+        ")",
+        "a\0b",
+        "\"unclosed",
+        "'; DROP TABLE items; --",
+        "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 ²³",
+        "\u{202e}",
+        &"word ".repeat(10_000),
+        &"x".repeat(100_000),
     ] {
         match memory.search(hostile, 5) {
             Ok(_) | Err(MemoryError::NoWords(_)) => {}
@@ -124,7 +149,11 @@ fn no_question_is_an_error_of_the_database() {
         };
         memory.recall(&cue, &BUDGET).expect("a source's words are no syntax");
     }
-    assert_eq!(memory.search("drop; TABLE", 5).expect("found").len(), 1, "the words themselves are found");
+    assert_eq!(
+        memory.search("drop; TABLE", 5).expect("found").len(),
+        1,
+        "the words themselves are found"
+    );
 }
 
 #[test]
@@ -150,8 +179,16 @@ fn slots_are_filled_within_their_budgets() {
         body: "",
     };
     let given = memory.recall(&cue, &BUDGET).expect("recalled");
-    assert_eq!(runs(&given, SAME_HOST), [3], "the newest of the host; one that says the same is not given twice");
-    assert_eq!(runs(&given, SIMILAR), [2], "what is alike, of another host; not what is given already");
+    assert_eq!(
+        runs(&given, SAME_HOST),
+        [3],
+        "the newest of the host; one that says the same is not given twice"
+    );
+    assert_eq!(
+        runs(&given, SIMILAR),
+        [2],
+        "what is alike, of another host; not what is given already"
+    );
     assert_eq!(runs(&given, FAILURES), [5]);
     for slot in &given.slots {
         let used: usize = slot
@@ -177,7 +214,9 @@ fn a_damaged_file_is_begun_anew_and_says_so() {
     let directory = TempDir::new().expect("a directory");
     let path = place(&directory);
     let mut memory = open(&path);
-    memory.ingest(NOW, &[success(1, "novel", "Whales", "text")], &mark(10)).expect("ingested");
+    memory
+        .ingest(NOW, &[success(1, "novel", "Whales", "text")], &mark(10))
+        .expect("ingested");
     drop(memory);
     for damage in [&b"this is no database at all, however long it may be, and it never was"[..], &[]] {
         let mut bytes = std::fs::read(&path).expect("read");
@@ -188,10 +227,16 @@ fn a_damaged_file_is_begun_anew_and_says_so() {
         let started = Memory::open(&path).expect("it opens all the same");
         let word = started.anew.clone().expect("it says why");
         assert!(word.contains("memory.sqlite"), "{word}");
-        assert_eq!(started.memory.cursor().expect("a cursor"), Mark::default(), "and reads the journal from its beginning");
+        assert_eq!(
+            started.memory.cursor().expect("a cursor"),
+            Mark::default(),
+            "and reads the journal from its beginning"
+        );
         drop(started);
         let mut memory = open(&path);
-        let many: Vec<Outcome> = (1..300).map(|run| success(run, "novel", "Whales", &"a text of whales ".repeat(20))).collect();
+        let many: Vec<Outcome> = (1..300)
+            .map(|run| success(run, "novel", "Whales", &"a text of whales ".repeat(20)))
+            .collect();
         memory.ingest(NOW, &many, &mark(10)).expect("ingested");
     }
     // Of somebody else: it is not ours to read. It is no journal either, since that has another name.

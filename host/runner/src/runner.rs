@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pointsman_model::RunId;
-use pointsman_model::run::{AttemptToken, FailureClass};
 use pointsman_model::protocol::SpecMemory;
+use pointsman_model::run::{AttemptToken, FailureClass};
 use pointsman_model::wants::{Beside, RecallBudget, Serving, WantedRun, Wants};
 
 use crate::classify::failed;

@@ -23,13 +23,7 @@ pub enum Group {
 }
 
 impl Group {
-    const ALL: [Group; 5] = [
-        Group::Training,
-        Group::Promotion,
-        Group::Memory,
-        Group::Guards,
-        Group::AllTasks,
-    ];
+    const ALL: [Group; 5] = [Group::Training, Group::Promotion, Group::Memory, Group::Guards, Group::AllTasks];
 
     fn slug(self) -> &'static str {
         match self {

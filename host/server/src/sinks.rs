@@ -53,7 +53,10 @@ impl Message {
         let seq = entry.seq.0;
         let id = format!("pm-{journal}-{seq}");
         // The payload is JSON on one line as the journal wrote it.
-        let line = format!(r#"{{"id":"{id}","seq":{seq},"at":{},"type":"{}","event":{}}}"#, entry.at, entry.kind, entry.payload);
+        let line = format!(
+            r#"{{"id":"{id}","seq":{seq},"at":{},"type":"{}","event":{}}}"#,
+            entry.at, entry.kind, entry.payload
+        );
         Message { seq, id, line }
     }
 }
@@ -349,7 +352,9 @@ impl Loop {
 
 /// Twice as long after each failure, and a little apart from sink to sink, so that several do not come at once.
 fn backoff(name: &str, failures: u32) -> Duration {
-    let wait = BACKOFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(BACKOFF_MAX);
+    let wait = BACKOFF_FIRST
+        .saturating_mul(1 << failures.saturating_sub(1).min(10))
+        .min(BACKOFF_MAX);
     let spread = blake3::hash(format!("{name} {failures}").as_bytes()).as_bytes()[0];
     wait.mul_f64(0.8 + 0.4 * f64::from(spread) / 255.0)
 }

@@ -83,7 +83,9 @@ pub(crate) fn status(client: &Client, json: bool) -> Result<(), Exit> {
 
 pub(crate) fn memory(client: &Client, json: bool, order: Memory) -> Result<(), Exit> {
     match order {
-        Memory::Status => print(json, client.fetch("/api/v1/memory?limit=1")?, |answer: MemoryAnswer| tell(&answer.status)),
+        Memory::Status => print(json, client.fetch("/api/v1/memory?limit=1")?, |answer: MemoryAnswer| {
+            tell(&answer.status)
+        }),
         Memory::Search { text, limit } => {
             let path = format!("/api/v1/memory?limit={limit}&q={}", url_encoded(&text.join(" ")));
             print(json, client.fetch(&path)?, |answer: MemoryAnswer| {
@@ -122,7 +124,10 @@ fn tell(status: &MemoryStatus) {
         status.failures,
         status.bytes >> 10
     );
-    println!("ingested    {} in 30 minutes, journal read up to {}", status.ingested_30m, status.cursor);
+    println!(
+        "ingested    {} in 30 minutes, journal read up to {}",
+        status.ingested_30m, status.cursor
+    );
     if let (Some(run), Some(at)) = (status.latest_run, status.latest_at) {
         println!("latest      run {run}, ended at {}", clock(at));
     }

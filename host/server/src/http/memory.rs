@@ -38,7 +38,9 @@ pub(super) async fn show(State(app): State<App>, Query(asked): Query<Asked>) -> 
     let Asked { q, limit } = asked;
     let page = Page::parse(limit.as_deref(), None)?;
     if q.as_ref().is_some_and(|q| q.len() > QUESTION_BYTES_MAX) {
-        return Err(ApiError::bad_request("bad_question", "the question is too long").field("/q", format!("at most {QUESTION_BYTES_MAX} bytes")));
+        return Err(
+            ApiError::bad_request("bad_question", "the question is too long").field("/q", format!("at most {QUESTION_BYTES_MAX} bytes"))
+        );
     }
     answer(app, q, page.limit).await
 }

@@ -81,8 +81,18 @@ pub(super) async fn show(State(app): State<App>) -> Result<Response, ApiError> {
         counted_whole: past.counted_whole,
     };
     relay.pulse.last_model_switch = past.gained.last_switch.or(facts.active_since);
-    let content = (&relay.status, &relay.reason, &relay.pulse, &relay.latest_success, &relay.gate_blocked);
-    let steps: Vec<_> = relay.steps.iter().map(|step| (&step.state, step.count_30m, step.backlog, &step.latest_id)).collect();
+    let content = (
+        &relay.status,
+        &relay.reason,
+        &relay.pulse,
+        &relay.latest_success,
+        &relay.gate_blocked,
+    );
+    let steps: Vec<_> = relay
+        .steps
+        .iter()
+        .map(|step| (&step.state, step.count_30m, step.backlog, &step.latest_id))
+        .collect();
     relay.view = stamp(past.seq, &(content, steps));
     Ok(stamped(&relay.view.fingerprint.clone(), Json(relay)))
 }
@@ -90,7 +100,10 @@ pub(super) async fn show(State(app): State<App>) -> Result<Response, ApiError> {
 /// Why a step is over its limit.
 fn over(step: &RelayStep) -> Option<String> {
     let limit = step.lag_max.filter(|limit| step.lag > *limit)?;
-    Some(format!("{}: {} {} behind, at most {limit} are allowed", step.label, step.lag, step.lag_unit))
+    Some(format!(
+        "{}: {} {} behind, at most {limit} are allowed",
+        step.label, step.lag, step.lag_unit
+    ))
 }
 
 fn intake(facts: &Facts, past: &Past, now: u64) -> RelayStep {
@@ -244,7 +257,10 @@ impl Facts {
         Facts {
             enabled: state.training.enabled,
             free: state.training_free(),
-            locked: state.lock.as_ref().is_some_and(|lock| matches!(lock.key, LockKey::Host | LockKey::Campaign)),
+            locked: state
+                .lock
+                .as_ref()
+                .is_some_and(|lock| matches!(lock.key, LockKey::Host | LockKey::Campaign)),
             outcomes: state.totals.outcomes,
             ingest_lag_max: state.settings.ingest_lag_max,
             oldest_ready: oldest.and_then(|id| state.sources.get(&id)).map(|source| source.queued_at),

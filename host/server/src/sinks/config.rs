@@ -78,14 +78,8 @@ struct WrittenSink {
 
 /// Reads the file. Paths in it are relative to it.
 pub fn read(path: &Path) -> Result<Vec<SinkConfig>, ConfigError> {
-    let bytes = std::fs::read(path).map_err(|source| ConfigError::Read {
-        path: path.into(),
-        source,
-    })?;
-    let wrong = |errors| ConfigError::Wrong {
-        path: path.into(),
-        errors,
-    };
+    let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+    let wrong = |errors| ConfigError::Wrong { path: path.into(), errors };
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     let written: Written = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let at = error.path().to_string();
@@ -130,7 +124,10 @@ fn checked(sink: WrittenSink, at: &str, home: &Path) -> Result<SinkConfig, Vec<F
     let mut errors = Vec::new();
     let mut wrong = |name: &str, detail: String| errors.push(field(&format!("{at}/{name}"), detail));
     let is_name = |name: &str| {
-        (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        (1..=NAME_BYTES_MAX).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
     if !is_name(&name) {
         wrong("name", format!("1 to {NAME_BYTES_MAX} lower-case letters, digits and '-'"));
@@ -147,7 +144,10 @@ fn checked(sink: WrittenSink, at: &str, home: &Path) -> Result<SinkConfig, Vec<F
         None => EVENTS_DEFAULT.map(String::from).to_vec(),
         Some(events) if events == ["*"] => Vec::new(),
         Some(events) if events.is_empty() => {
-            wrong("events", "nothing would be sent: name kinds of entries, or [\"*\"] for all".to_string());
+            wrong(
+                "events",
+                "nothing would be sent: name kinds of entries, or [\"*\"] for all".to_string(),
+            );
             events
         }
         Some(events) => {
@@ -189,7 +189,10 @@ fn checked(sink: WrittenSink, at: &str, home: &Path) -> Result<SinkConfig, Vec<F
             match secret_file.as_deref().map(secret) {
                 Some(Ok(_)) => {}
                 Some(Err(problem)) => wrong("secret_file", problem),
-                None => wrong("secret_file", "a webhook needs one: a file with the secret that signs what is sent".to_string()),
+                None => wrong(
+                    "secret_file",
+                    "a webhook needs one: a file with the secret that signs what is sent".to_string(),
+                ),
             }
             SinkKind::Webhook {
                 url,
@@ -355,8 +358,14 @@ mod tests {
         );
         let twice = json!({ "sinks": [{ "name": "a", "kind": "jsonl", "path": "x" }, { "name": "a", "kind": "jsonl", "path": "x" }] });
         assert_eq!(refused(at, twice), ["/sinks/1/name", "/sinks/1/path"]);
-        assert_eq!(refused(at, json!({ "sinks": [{ "name": "a", "kind": "pigeon" }] })), ["/sinks/0/kind"]);
-        assert_eq!(refused(at, json!({ "sinks": [{ "name": 7, "kind": "jsonl" }] })), ["/sinks[0]/name"]);
+        assert_eq!(
+            refused(at, json!({ "sinks": [{ "name": "a", "kind": "pigeon" }] })),
+            ["/sinks/0/kind"]
+        );
+        assert_eq!(
+            refused(at, json!({ "sinks": [{ "name": 7, "kind": "jsonl" }] })),
+            ["/sinks[0]/name"]
+        );
         let path = at.join("sinks.json");
         std::fs::write(&path, hook("http://127.0.0.1:9/hook?token=1").to_string()).expect("written");
         let sinks = read(&path).expect("taken");

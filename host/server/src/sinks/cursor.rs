@@ -24,7 +24,10 @@ impl Cursor {
             Err(error) => anyhow::bail!("{} cannot be read: {error}", path.display()),
         };
         let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|error| {
-            anyhow::anyhow!("{} is no cursor ({error}); remove it, and the sink begins as a new one", path.display())
+            anyhow::anyhow!(
+                "{} is no cursor ({error}); remove it, and the sink begins as a new one",
+                path.display()
+            )
         })?;
         Ok(Some(cursor).filter(|cursor| cursor.journal == journal))
     }

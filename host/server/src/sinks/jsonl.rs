@@ -54,7 +54,9 @@ pub(super) fn check_path(path: &Path) -> Result<(), String> {
         return Err(format!("{} is no plain file", path.display()));
     }
     let mut start = [0; 9];
-    let read = file.read(&mut start).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let read = file
+        .read(&mut start)
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     if !br#"{"id":"pm-"#.starts_with(&start[..read]) {
         return Err(format!("{} holds something else: name another file", path.display()));
     }
@@ -265,7 +267,9 @@ mod tests {
         let sink = JsonLines::new(path, 1 << 20, keep);
         let files = (1..=keep).rev().map(|number| sink.rotated(number)).chain([path.to_path_buf()]);
         let text: String = files.map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
-        text.lines().map(|line| head(line.as_bytes(), JOURNAL).expect("a whole line")).collect()
+        text.lines()
+            .map(|line| head(line.as_bytes(), JOURNAL).expect("a whole line"))
+            .collect()
     }
 
     fn deliver_all(sink: &mut JsonLines, seqs: std::ops::RangeInclusive<u64>) {

@@ -89,7 +89,10 @@ impl Webhook {
         if answer.status().is_success() {
             return Ok(());
         }
-        let wait = answer.headers().get("retry-after").and_then(|wait| wait.to_str().ok()?.parse().ok());
+        let wait = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|wait| wait.to_str().ok()?.parse().ok());
         let words = match answer.status().is_redirection() {
             true => " (redirects are not followed: name the new address)",
             false => "",
@@ -129,8 +132,14 @@ fn hmac(secret: &[u8], text: &[u8]) -> [u8; 32] {
     } else {
         key[..secret.len()].copy_from_slice(secret);
     }
-    let inner = Sha256::new().chain_update(key.map(|byte| byte ^ 0x36)).chain_update(text).finalize();
-    let outer = Sha256::new().chain_update(key.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize();
+    let inner = Sha256::new()
+        .chain_update(key.map(|byte| byte ^ 0x36))
+        .chain_update(text)
+        .finalize();
+    let outer = Sha256::new()
+        .chain_update(key.map(|byte| byte ^ 0x5c))
+        .chain_update(inner)
+        .finalize();
     outer.into()
 }
 
