@@ -17,7 +17,7 @@ use pointsman_model::run::RunStatus;
 use pointsman_model::wants::{RecallBudget, WantedRun};
 use pointsman_model::{Digest, Millis, ModelTag, Seq, SourceId};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -41,8 +41,6 @@ pub fn memory_path(data: &Path) -> PathBuf {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
     pub status: Option<Status>,
-    /// The journal's end when it was last looked at, and outcomes known to be missing.
-    pub last_seq: u64,
     /// Why it does not get on.
     pub problem: Option<String>,
     /// Why it was last built anew by this host process.
@@ -54,7 +52,6 @@ pub struct MemoryService {
     path: PathBuf,
     memory: Mutex<Option<Memory>>,
     told: Mutex<Told>,
-    last_seq: AtomicU64,
     rebuild: AtomicBool,
     stopping: AtomicBool,
 }
@@ -76,7 +73,6 @@ impl MemoryService {
             path: memory_path(data),
             memory: Mutex::default(),
             told: Mutex::default(),
-            last_seq: AtomicU64::new(0),
             rebuild: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         })
@@ -115,7 +111,6 @@ impl MemoryService {
         };
         Progress {
             status,
-            last_seq: self.last_seq.load(Ordering::Relaxed),
             problem: told.problem.clone().or(problem),
             anew: told.anew.clone(),
         }
@@ -238,7 +233,6 @@ impl Consumer {
             .with(|reader| reader.outcomes_after(Seq(cursor.seq), SPAN))
             .context("open the journal")?
             .context("read outcomes")?;
-        self.service.last_seq.store(stretch.last.0, Ordering::Relaxed);
         let is_end = stretch.through >= stretch.last;
         if stretch.through.0 > cursor.seq {
             let mut outcomes = Vec::with_capacity(stretch.outcomes.len());
@@ -275,14 +269,22 @@ impl Consumer {
             .context("read the journal at the memory's cursor")?;
         let is_ours = cursor.seq == 0 || entry.is_some_and(|entry| bytes(entry.hash) == cursor.hash);
         *self.service.lock() = Some(memory);
-        if let Some(why) = anew {
-            self.tell_anew(&why);
+        match anew {
+            Some(why) => self.tell_anew(&why),
+            None if cursor.seq == 0 && self.was_told_of_some() => self.tell_anew("its file was gone"),
+            None => {}
         }
         if !is_ours {
             self.begin_anew("it was made from another journal than this one".to_string());
             return Ok(Mark::default());
         }
         Ok(cursor)
+    }
+
+    /// Whether a memory of this journal had ingested anything before.
+    fn was_told_of_some(&self) -> bool {
+        let told = self.inbox.look_blocking(|state| state.ingest.map_or(0, |ingest| ingest.outcomes));
+        told.is_ok_and(|outcomes| outcomes > 0)
     }
 
     /// All of it is in the journal: it is read again.

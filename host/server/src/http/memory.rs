@@ -78,7 +78,6 @@ async fn answer(app: App, q: Option<String>, limit: u32) -> Result<Response, Api
 pub(super) fn status(progress: Progress, committed: u64, is_rebuilding: bool) -> MemoryStatus {
     let Progress {
         status,
-        last_seq: _,
         problem,
         anew,
     } = progress;
