@@ -75,8 +75,9 @@ pub struct RelayPulse {
     pub utilisation_percent: Option<f64>,
     /// Runs under way that are not training: evaluations, canaries, manual runs.
     pub other_running: u32,
-    /// Successes since the last evaluation, and how many make the next one due: the setting promotion_window.
+    /// Successes since the last evaluation.
     pub window_done: u64,
+    /// Successes that make the next one due: the setting promotion_window.
     pub window_size: u64,
     /// Times that a model went live in place of another.
     pub live_applies: u64,
