@@ -1,6 +1,6 @@
 //! Outcomes are remembered, found again, given to later runs, and sent to those outside: against whole hosts.
 
-use crate::common::{self, DEADLINE, Fixture, decide_some, options, request};
+use crate::common::{DEADLINE, Fixture, decide_some, options, request};
 use base64::Engine as _;
 use pointsman::host::Host;
 use pointsman::memory::memory_path;
@@ -43,7 +43,10 @@ fn digest(data: &Path) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_learnt_is_remembered_and_given_to_later_runs() {
-    let fixture = common::start().await;
+    // Whatever policies are there: nothing of it is theirs.
+    let data = TempDir::new().expect("a directory");
+    let host = Host::start(options(&data)).await.expect("the host starts");
+    let fixture = Fixture { host, data };
     let relay = fixture.fetch("/api/v1/relay").await;
     assert_eq!(relay["status"], "healthy", "{relay:#}");
     let labels: Vec<&str> = relay["steps"]
