@@ -442,7 +442,11 @@ export type JobDetail = { row: JobRow, points: Array<[number, number | null, num
 /**
  * The last lines of its output.
  */
-log: Array<string>, artifacts: Array<string>, };
+log: Array<string>, artifacts: Array<string>,
+/**
+ * What it was given of the learning memory; none where nothing is on record.
+ */
+memory: JobMemory | null, };
 
 /**
  * A frame from server to viewer on `/ws`. Connect with `?since=SEQ&epoch=EPOCH` to resume.
@@ -2718,6 +2722,144 @@ from: string,
  * gate: the gate would not decide; setting: the gate accepts it, and promotion_hold is on
  */
 cause: string, cause_label: string, reason: string,
+ * `GET /api/v1/relay`: the four steps, and whether each keeps up.
+ */
+export type Relay = { view: ViewStamp,
+/**
+ * healthy; degraded where a step is over its limit
+ */
+status: string, status_label: string,
+/**
+ * Which step is over its limit, and by how much; empty where none is.
+ */
+reason: string,
+/**
+ * Queue Intake, Training Execution, Learning Ingest, Standard Task Reuse.
+ */
+steps: Array<RelayStep>, pulse: RelayPulse,
+/**
+ * Sources of both lanes that were done or given up within 30 minutes.
+ */
+sources_consumed_30m: number,
+/**
+ * Outcomes that got into the learning memory within 30 minutes.
+ */
+records_ingested_30m: number,
+/**
+ * Outcomes that are committed and not in the learning memory yet.
+ */
+ingest_backlog: number,
+/**
+ * Beyond it evaluations wait: the setting ingest_lag_max.
+ */
+ingest_lag_max: number,
+/**
+ * The gate waits for the learning memory; none where it does not.
+ */
+gate_blocked: GateWait | null, latest_success: LatestSuccess | null, trace_coverage: Coverage, recent: RecentOutcomes,
+/**
+ * False where so much happened that only the newest million entries were counted: then the 30-minute figures are the least it can be.
+ */
+counted_whole: boolean, };
+
+/**
+ * One step of the relay.
+ */
+export type RelayStep = {
+/**
+ * intake, execution, ingest, reuse
+ */
+slug: string, label: string,
+/**
+ * idle, active, waiting, stopped, degraded
+ */
+state: string, state_label: string,
+/**
+ * What it did within 30 minutes.
+ */
+count_30m: number,
+/**
+ * What is counted.
+ */
+counted: string,
+/**
+ * What waits for it.
+ */
+backlog: number,
+/**
+ * How far it is behind, in `lag_unit`.
+ */
+lag: number,
+/**
+ * Above it the step is degraded; none where it has no limit of its own.
+ */
+lag_max: number | null,
+/**
+ * ms, outcomes, successes
+ */
+lag_unit: string,
+/**
+ * Number of the newest that it dealt with: a source, a run; the model's tag at the last step.
+ */
+latest_id: string | null,
+/**
+ * When it did.
+ */
+latest_at: number | null, detail: string, };
+
+/**
+ * Queue pressure, use of capacity and the model's momentum at a glance.
+ */
+export type RelayPulse = {
+/**
+ * Sources of both lanes that wait to be run.
+ */
+queue_pending: number,
+/**
+ * Training runs under way.
+ */
+training_running: number,
+/**
+ * Most training runs at a time, as the slots allow.
+ */
+training_cap: number,
+/**
+ * The first of the second in percent; none without a cap.
+ */
+utilisation_percent: number | null,
+/**
+ * Runs under way that are not training: evaluations, canaries, manual runs.
+ */
+other_running: number,
+/**
+ * Successes since the last evaluation.
+ */
+window_done: number,
+/**
+ * Successes that make the next one due: the setting promotion_window.
+ */
+window_size: number,
+/**
+ * Times that a model went live in place of another.
+ */
+live_applies: number,
+/**
+ * Tag of the model that answers standard requests.
+ */
+standard_model: string | null,
+/**
+ * When another model went live last.
+ */
+last_model_switch: number | null, };
+
+/**
+ * A gate that is not asked, since the learning memory is too far behind.
+ */
+export type GateWait = { candidate: string,
+/**
+ * evaluate, canary
+ */
+stage: string, reason: string,
 /**
  * Since when it waits.
  */
@@ -2973,6 +3115,226 @@ until: number | null,
  * Why it was live, in one sentence.
  */
 why: string, };
+ * It is looked at again then, or as soon as the memory has caught up.
+ */
+retry_at: number, };
+
+/**
+ * The newest training run that ended well.
+ */
+export type LatestSuccess = {
+/**
+ * Number of the run.
+ */
+run: number,
+/**
+ * Number of its source.
+ */
+source: number, title: string, host: string | null,
+/**
+ * When it ended.
+ */
+at: number, };
+
+/**
+ * `GET /api/v1/memory`: how far the learning memory is, and records of it.
+ */
+export type MemoryAnswer = { view: ViewStamp, status: MemoryStatus,
+/**
+ * Records with all of the words, best first; the newest where none were asked for.
+ */
+records: Array<MemoryRecord>, };
+
+/**
+ * How far the learning memory is.
+ */
+export type MemoryStatus = {
+/**
+ * starting, ready, catching_up, rebuilding, failing
+ */
+state: string, state_label: string,
+/**
+ * Why outcomes do not get into it; none where they do.
+ */
+problem: string | null,
+/**
+ * Why this host process built it anew; none where it did not.
+ */
+rebuilt_because: string | null,
+/**
+ * How far the journal has been read; entries without an outcome move it now and then only.
+ */
+cursor: number,
+/**
+ * Outcomes ingested so far, also those of which the record is not kept any more.
+ */
+outcomes: number,
+/**
+ * Records of runs that ended well.
+ */
+successes: number,
+/**
+ * Records of runs that failed.
+ */
+failures: number,
+/**
+ * Outcomes that are committed and not ingested.
+ */
+backlog: number,
+/**
+ * Outcomes that got in within 30 minutes.
+ */
+ingested_30m: number,
+/**
+ * Number of the newest outcome's run.
+ */
+latest_run: number | null,
+/**
+ * When that run ended.
+ */
+latest_at: number | null,
+/**
+ * Size of its file.
+ */
+bytes: number, };
+
+/**
+ * What is remembered of one outcome.
+ */
+export type MemoryRecord = {
+/**
+ * Number of the run; each has one outcome.
+ */
+run: number,
+/**
+ * Number of its source.
+ */
+source: number, title: string, host: string | null, success: boolean,
+/**
+ * What came of it, in a sentence.
+ */
+summary: string,
+/**
+ * The beginning of the source's text.
+ */
+text: string,
+/**
+ * When the run ended.
+ */
+at: number, };
+
+/**
+ * What a run was given of the learning memory.
+ */
+export type JobMemory = {
+/**
+ * Records in all slots.
+ */
+items: number,
+/**
+ * Slots that hold something, in percent of those that might; none without any slot.
+ */
+coverage_percent: number | null, slots: Array<JobMemorySlot>,
+/**
+ * slot_underfilled:SLOT where less was found than half of what there was room for; memory_unavailable where nothing could be asked
+ */
+gaps: Array<string>, };
+
+/**
+ * One slot of what a run was given.
+ */
+export type JobMemorySlot = {
+/**
+ * same_host, similar, failures
+ */
+slot: string, label: string,
+/**
+ * Characters that it might hold: a setting.
+ */
+budget_chars: number,
+/**
+ * Characters that it holds.
+ */
+used_chars: number, items: Array<JobMemoryItem>, };
+
+/**
+ * One record as a run was given it.
+ */
+export type JobMemoryItem = {
+/**
+ * Number of the run that it is the outcome of.
+ */
+run: number,
+/**
+ * Number of that run's source.
+ */
+source: number, title: string, host: string | null, success: boolean, summary: string,
+/**
+ * Characters of text that were given.
+ */
+text_chars: number,
+/**
+ * Whether the text was cut to the room there was.
+ */
+cut: boolean, };
+
+/**
+ * `GET /api/v1/sinks`
+ */
+export type SinkList = { view: ViewStamp, sinks: Array<SinkCard>, };
+
+/**
+ * A webhook or a file that entries of the journal are sent to.
+ */
+export type SinkCard = { name: string,
+/**
+ * webhook, jsonl
+ */
+kind: string,
+/**
+ * Its address without the query, or its file.
+ */
+target: string,
+/**
+ * Kinds of entries that it is sent; empty for all.
+ */
+events: Array<string>,
+/**
+ * starting, idle, delivering, retrying
+ */
+state: string, state_label: string,
+/**
+ * All entries up to here have been delivered or are of no interest.
+ */
+cursor: number,
+/**
+ * Entries that are not delivered yet.
+ */
+lag: number,
+/**
+ * There may be more than that: only so many were counted.
+ */
+lag_is_more: boolean,
+/**
+ * Entries delivered by this host process.
+ */
+delivered: number,
+/**
+ * When something was delivered last.
+ */
+last_at: number | null,
+/**
+ * Failed deliveries in a row.
+ */
+failures: number,
+/**
+ * Why the last one failed.
+ */
+problem: string | null,
+/**
+ * When it is tried again.
+ */
+next_try_at: number | null, };
 
 /** A point of a loss curve: step, training loss, held-out loss. */
 export type Point = [number, number | null, number | null];

@@ -145,6 +145,7 @@ impl Coordinator {
             runs: runs.collect(),
             serving: self.serving(),
             keep: state.models.values().map(|model| model.path.clone()).collect(),
+            recall: state.recall_budget(),
         }
     }
 
@@ -186,6 +187,7 @@ impl Coordinator {
         {
             deadlines.push(not_before);
         }
+        deadlines.extend(state.gate_retry_at());
         deadlines.into_iter().filter(|deadline| *deadline > now).min()
     }
 }

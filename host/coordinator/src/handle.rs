@@ -7,6 +7,7 @@ mod breaker;
 mod campaigns;
 mod canary;
 mod curriculum;
+mod ingest;
 mod operate;
 mod preview;
 mod promotion;
@@ -170,6 +171,7 @@ impl<'a> Turn<'a> {
             Command::ReportStarted { token } => self.report_started(token),
             Command::ReportFinished { token, report } => self.report_finished(token, report),
             Command::ReportServed { candidate, samples } => self.report_served(candidate, samples),
+            Command::ReportIngest { outcomes } => self.report_ingest(outcomes),
             Command::Tick => Ok(Reply::Done),
         }
     }

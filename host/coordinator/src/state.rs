@@ -5,6 +5,7 @@ pub(crate) use apply::{error_digest, gate_stage};
 mod browse;
 mod campaigns;
 mod index;
+mod ingest;
 mod policies;
 mod retention;
 mod window;
@@ -12,6 +13,7 @@ mod window;
 pub use browse::{Browse, BrowseFilter, STATE_LIST_MAX};
 pub use campaigns::*;
 pub use index::{Index, Only};
+pub use ingest::{GateBlock, IngestRecord};
 pub use policies::*;
 pub use retention::{KeptFor, Retained, prune_plan};
 pub use window::{SUCCESS_TIMES_MAX, WindowRecord};
@@ -73,6 +75,10 @@ pub struct State {
     pub watermark: u64,
     pub window: WindowRecord,
     pub policies: BTreeMap<PolicyKind, PolicySlot>,
+    /// What the learning memory has told of itself; none where none is attached.
+    pub ingest: Option<IngestRecord>,
+    /// The gate waits for the learning memory.
+    pub gate_blocked: Option<GateBlock>,
     /// Selection said "idle" at this time, and nothing that matters to it has happened since.
     pub selection_idle_since: Option<Millis>,
     pub curriculum_asked_at: Option<Millis>,

@@ -28,6 +28,8 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
         | Event::PresetDeleted { .. }
         | Event::WindowPassed { .. }
         | Event::CandidateServed { .. }
+        | Event::IngestReported { .. }
+        | Event::GateBlocked { .. }
         | Event::MorePairsWanted { .. } => 1,
 
         Event::SourceQueued { source, new, decision } => queue_source(statements, seq, at, *source, new, None, *decision)?,

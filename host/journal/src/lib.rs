@@ -40,7 +40,7 @@ mod words;
 pub use append::{AppendError, PolicyCode};
 pub use checkpoint::{CheckpointOptions, Checkpoints};
 pub use open::{Journal, OpenError, OpenOptions};
-pub use past::{Gained, SINCE_MAX};
+pub use past::{EntryStretch, Gained, OutcomeStretch, SINCE_MAX};
 pub use reader::{Counts, DecisionFilter, LIMIT_MAX, ModelFilter, ReadError, Reader, RunFilter, SourceFilter, VersionUse};
 pub use rows::{
     ActivationEnd, ActivationRow, CampaignView, CandidateRow, CodeRow, DecisionRecord, DecisionRow, Entry, ModelRow, PinRow,

@@ -195,6 +195,15 @@ fn examples() -> Vec<Event> {
             watermark: 30,
         },
         Event::WindowPassed { watermark: 60 },
+        Event::IngestReported { outcomes: 59 },
+        Event::GateBlocked {
+            candidate: new.clone(),
+            stage: GateStage::Evaluate,
+            answer_due: false,
+            lag: 51,
+            limit: 50,
+            until: START + 15_000,
+        },
         Event::CandidateServed {
             candidate: new.clone(),
             samples: vec![ServedSample {
@@ -558,10 +567,12 @@ fn variant(event: &Event) -> usize {
         Event::LockTaken { .. } => 43,
         Event::LockReleased { .. } => 44,
         Event::ModelPinned { .. } => 45,
+        Event::IngestReported { .. } => 46,
+        Event::GateBlocked { .. } => 47,
     }
 }
 
-const VARIANTS: usize = 46;
+const VARIANTS: usize = 48;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -592,6 +603,8 @@ fn every_variant_has_a_golden_line() {
     let parsed = golden.iter().map(|line| serde_json::from_str(line).expect("an event")).collect();
     let all: BTreeSet<_> = (0..VARIANTS).collect();
     assert_eq!(seen(examples()), all, "a variant lacks an example");
+    let words: BTreeSet<_> = examples().iter().map(Event::slug).collect();
+    assert_eq!(words, BTreeSet::from(Event::SLUGS), "Event::SLUGS names every variant");
     assert_eq!(
         seen(parsed),
         all,

@@ -214,6 +214,10 @@ pub enum Command {
         candidate: ModelTag,
         samples: Vec<ServedSample>,
     },
+    /// From the learning memory: it holds so many outcomes.
+    ReportIngest {
+        outcomes: u64,
+    },
     /// A deadline has come.
     Tick,
 }

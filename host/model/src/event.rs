@@ -1,5 +1,6 @@
 //! Events: past facts in the journal. A journaled event is never changed; its shape only grows by fields with a default.
 
+use crate::context::GateStage;
 use crate::decision::Decision;
 use crate::ids::{Actor, CampaignId, DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
 use crate::policy::{Fault, PolicyDescription, PolicyKind, PolicyRef, SwapReport};
@@ -139,6 +140,22 @@ pub enum Event {
     PresetDeleted {
         name: String,
         actor: Actor,
+    },
+    /// How many outcomes the learning memory holds, by its own word. Told at a bounded rate, and less than before where it was
+    /// built anew.
+    IngestReported {
+        outcomes: u64,
+    },
+    /// The gate is not asked, or the evaluation not planned, since the learning memory is too far behind.
+    GateBlocked {
+        candidate: ModelTag,
+        stage: GateStage,
+        /// The pairs are there and only the answer waits; else the evaluation itself does.
+        answer_due: bool,
+        lag: u64,
+        limit: u32,
+        /// It is looked at again then, or as soon as the memory has caught up.
+        until: Millis,
     },
     /// A policy was asked. Comes before the events that follow from its verdict.
     Decided(Box<Decision>),
@@ -386,6 +403,57 @@ pub enum StageBy {
 }
 
 impl Event {
+    /// Every word that there is; a test of the journal holds this against the variants.
+    pub const SLUGS: [&str; 47] = [
+        "host_started",
+        "source_queued",
+        "campaign_queued",
+        "campaign_cancelled",
+        "campaign_ended",
+        "sources_imported",
+        "source_edited",
+        "source_cancelled",
+        "lock_taken",
+        "lock_released",
+        "source_enabled",
+        "source_disabled",
+        "retry_scheduled",
+        "source_moved",
+        "source_given_up",
+        "hosts_parked",
+        "training_started",
+        "training_stopped",
+        "settings_changed",
+        "preset_saved",
+        "preset_deleted",
+        "ingest_reported",
+        "gate_blocked",
+        "decided",
+        "run_planned",
+        "run_started",
+        "run_cancel_requested",
+        "run_finished",
+        "model_bootstrapped",
+        "candidate_raised",
+        "window_passed",
+        "candidate_advanced",
+        "candidate_served",
+        "more_pairs_wanted",
+        "candidate_held",
+        "model_applied",
+        "candidate_ended",
+        "model_rolled_back",
+        "models_retired",
+        "policy_activated",
+        "policy_confirmed",
+        "policy_rolled_back",
+        "policy_pinned",
+        "policy_canary_started",
+        "policy_canary_ended",
+        "input_quarantined",
+        "input_released",
+    ];
+
     /// The event's word, as in its JSON `type`.
     pub fn slug(&self) -> &'static str {
         match self {
@@ -410,6 +478,8 @@ impl Event {
             Event::SettingsChanged { .. } => "settings_changed",
             Event::PresetSaved { .. } => "preset_saved",
             Event::PresetDeleted { .. } => "preset_deleted",
+            Event::IngestReported { .. } => "ingest_reported",
+            Event::GateBlocked { .. } => "gate_blocked",
             Event::Decided(_) => "decided",
             Event::RunPlanned { .. } => "run_planned",
             Event::RunStarted { .. } => "run_started",

@@ -44,6 +44,55 @@ pub struct RunSpec {
     /// Which held-out blocks to look at. Only for [`SpecClass::Eval`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slice: Option<Slice>,
+    /// What the host remembers of earlier runs. A trainer may use it or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<SpecMemory>,
+}
+
+/// What a run is given of the learning memory, slot by slot.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SpecMemory {
+    pub slots: Vec<MemorySlot>,
+    /// What is missing: `slot_underfilled:SLOT` for each slot that found less than half of what it might have held.
+    #[serde(default)]
+    pub gaps: Vec<String>,
+}
+
+impl SpecMemory {
+    pub fn items(&self) -> usize {
+        self.slots.iter().map(|slot| slot.items.len()).sum()
+    }
+}
+
+/// One slot and what was found for it, best first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MemorySlot {
+    /// `same_host`, `similar` or `failures`.
+    pub slot: String,
+    pub budget_chars: u32,
+    /// Characters of its items' texts.
+    pub used_chars: u32,
+    pub items: Vec<MemoryItem>,
+}
+
+/// What is remembered of one outcome.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MemoryItem {
+    /// The run whose outcome it is.
+    pub run: u64,
+    pub source: u64,
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    pub success: bool,
+    /// What came of it, in a sentence.
+    pub summary: String,
+    /// The source's text, cut to what the slot had left; empty where the outcome was a failure.
+    #[serde(default)]
+    pub text: String,
+    /// Whether the text was cut.
+    #[serde(default)]
+    pub cut: bool,
 }
 
 /// The kind of work a [`RunSpec`] asks for.

@@ -75,6 +75,12 @@ pub struct Settings {
     pub guard_runs_per_host_max: u32,
     /// Models kept besides those in use.
     pub keep_models: u32,
+    /// Outcomes that the learning memory may be behind; beyond it no gate is asked and no evaluation planned.
+    pub ingest_lag_max: u32,
+    /// Characters of memory that a run is given, slot by slot; 0 leaves a slot out.
+    pub memory_same_host_chars: u32,
+    pub memory_similar_chars: u32,
+    pub memory_failures_chars: u32,
 }
 
 impl Default for Settings {
@@ -108,6 +114,10 @@ impl Default for Settings {
             guard_host_loss_max: None,
             guard_runs_per_host_max: 0,
             keep_models: 20,
+            ingest_lag_max: 50,
+            memory_same_host_chars: 4_000,
+            memory_similar_chars: 4_000,
+            memory_failures_chars: 1_000,
         }
     }
 }
@@ -208,6 +218,10 @@ impl Settings {
         whole("watch_pairs_max", self.watch_pairs_max, self.canary_pairs_first.max(2), 512);
         whole("guard_runs_per_host_max", self.guard_runs_per_host_max, 0, 64);
         whole("keep_models", self.keep_models, 2, 10_000);
+        whole("ingest_lag_max", self.ingest_lag_max, 0, 1_000_000);
+        whole("memory_same_host_chars", self.memory_same_host_chars, 0, MEMORY_SLOT_CHARS_MAX);
+        whole("memory_similar_chars", self.memory_similar_chars, 0, MEMORY_SLOT_CHARS_MAX);
+        whole("memory_failures_chars", self.memory_failures_chars, 0, MEMORY_SLOT_CHARS_MAX);
         let mut real = |field: &'static str, value: f64, minimum: f64, maximum: f64| {
             bounds.push(SettingBound {
                 field,
@@ -239,3 +253,5 @@ pub const LEARNING_RATE_MIN: f64 = 1e-7;
 /// High enough that a run can really diverge: that is the trainer's failure to report, not ours to forbid.
 pub const LEARNING_RATE_MAX: f64 = 100.0;
 pub const REPLAY_SHARE_MAX: f64 = 0.95;
+/// Most characters of one slot of memory: what a run is given is read into memory whole.
+pub const MEMORY_SLOT_CHARS_MAX: u32 = 20_000;

@@ -12,6 +12,16 @@ pub struct Wants {
     pub serving: Option<Serving>,
     /// Directories, relative to the data directory, of the models whose files must stay; all others may be deleted.
     pub keep: BTreeSet<String>,
+    /// What a run that begins may be given of the learning memory.
+    pub recall: RecallBudget,
+}
+
+/// Characters of each slot of memory; 0 leaves a slot out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecallBudget {
+    pub same_host_chars: u32,
+    pub similar_chars: u32,
+    pub failures_chars: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pointsman_model::protocol::{RUN_SPEC_ENV, RunSpec, Slice, SpecClass, SpecSource, TrainParams};
 use pointsman_model::run::{AttemptToken, FailureClass, RunReport, Work};
-use pointsman_model::wants::WantedRun;
+use pointsman_model::wants::{RecallBudget, WantedRun};
 
 use crate::classify::{failed, without_trainer};
 use crate::directory::{Exit, ExitEnd, RunDirectory, Task, Wanted};
@@ -65,11 +65,11 @@ pub(crate) struct Seen {
 
 impl Followed {
     /// Makes the run's directory and starts a supervisor in it.
-    pub(crate) fn start(config: &RunnerConfig, wanted: &WantedRun, seen: &mut Seen) -> Followed {
+    pub(crate) fn start(config: &RunnerConfig, wanted: &WantedRun, budget: &RecallBudget, seen: &mut Seen) -> Followed {
         let run = &wanted.run;
         let directory = RunDirectory::of(&config.data_dir, run.token.run);
         let follower = Follower::from_start(run.token.run, directory.clone());
-        let made = describe(config, wanted, &directory).and_then(|(what, spec)| Ok(directory.create(&what, &spec)?));
+        let made = describe(config, wanted, budget, &directory).and_then(|(what, spec)| Ok(directory.create(&what, &spec)?));
         let stage = match made {
             Ok(()) => spawn(config, &directory, run.token, seen),
             Err(error) => {
@@ -371,7 +371,12 @@ enum DescribeError {
 }
 
 /// What the supervisor and the trainer are told.
-fn describe(config: &RunnerConfig, wanted: &WantedRun, directory: &RunDirectory) -> Result<(Wanted, RunSpec), DescribeError> {
+fn describe(
+    config: &RunnerConfig,
+    wanted: &WantedRun,
+    budget: &RecallBudget,
+    directory: &RunDirectory,
+) -> Result<(Wanted, RunSpec), DescribeError> {
     let WantedRun {
         run,
         base,
@@ -438,6 +443,10 @@ fn describe(config: &RunnerConfig, wanted: &WantedRun, directory: &RunDirectory)
         candidate: absolute(candidate)?,
         out_dir: directory.out().to_string_lossy().into_owned(),
         slice,
+        memory: match (&run.work, &config.recall) {
+            (Work::Train { .. }, Some(recall)) => recall.0(wanted, budget),
+            (Work::Train { .. } | Work::Bootstrap | Work::Evaluate { .. }, _) => None,
+        },
     };
     let mut env = vec![
         (RUN_SPEC_ENV.to_string(), directory.spec().to_string_lossy().into_owned()),

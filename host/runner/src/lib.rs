@@ -54,7 +54,7 @@ pub use output::{
 };
 pub use process::{EnvMark, ProcessId, left_behind};
 pub use report::Report;
-pub use runner::{Runner, RunnerConfig, RunnerError};
+pub use runner::{Recall, Runner, RunnerConfig, RunnerError};
 pub use samples::{SAMPLES_KEPT_MAX, SAMPLES_READ_MAX, Sample, read_samples};
 pub use serving::{
     Completion, CompletionRequest, MAX_TOKENS_MAX, ModelService, PROMPT_BYTES_MAX, SCORED_BYTES_MIN, ServeError, ServingStatus,

@@ -9,8 +9,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pointsman_model::RunId;
+use pointsman_model::protocol::SpecMemory;
 use pointsman_model::run::{AttemptToken, FailureClass};
-use pointsman_model::wants::{Beside, Serving, WantedRun, Wants};
+use pointsman_model::wants::{Beside, RecallBudget, Serving, WantedRun, Wants};
 
 use crate::classify::failed;
 use crate::directory::{ExitEnd, Limits, RunDirectory, remove_dir_if_any, runs_dir, runs_on_disk};
@@ -43,6 +44,20 @@ pub struct RunnerConfig {
     pub stuck_after: Duration,
     /// Models in service, if this runner is to look after them.
     pub service: Option<Arc<ModelService>>,
+    /// What a training run is given of earlier ones, if anything remembers them.
+    pub recall: Option<Recall>,
+}
+
+/// Finds what is remembered for a run that begins; asked once for each, by the runner's thread.
+#[derive(Clone)]
+pub struct Recall(pub Arc<RecallFn>);
+
+type RecallFn = dyn Fn(&WantedRun, &RecallBudget) -> Option<SpecMemory> + Send + Sync;
+
+impl std::fmt::Debug for Recall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recall")
+    }
 }
 
 impl RunnerConfig {
@@ -61,6 +76,7 @@ impl RunnerConfig {
             poll: Duration::from_millis(75),
             stuck_after: Duration::from_secs(10),
             service: None,
+            recall: None,
         }
     }
 }
@@ -306,7 +322,7 @@ impl Work {
                     continue;
                 }
                 None => {
-                    let followed = self.take_up(wanted, &mut seen);
+                    let followed = self.take_up(wanted, &wants.recall, &mut seen);
                     self.runs.entry(token.run).or_insert(followed)
                 }
             };
@@ -324,7 +340,7 @@ impl Work {
         self.take(seen);
     }
 
-    fn take_up(&self, wanted: &WantedRun, seen: &mut Seen) -> Followed {
+    fn take_up(&self, wanted: &WantedRun, budget: &RecallBudget, seen: &mut Seen) -> Followed {
         let token = wanted.run.token;
         let directory = RunDirectory::of(&self.config.data_dir, token.run);
         if directory.path().exists() {
@@ -343,7 +359,7 @@ impl Work {
             let end = failed(FailureClass::Infra, "the run is over, and its outcome is no longer kept", "");
             Followed::never_started(&self.config, token, end)
         } else {
-            Followed::start(&self.config, wanted, seen)
+            Followed::start(&self.config, wanted, budget, seen)
         }
     }
 

@@ -36,6 +36,7 @@ fn shop() -> &'static Path {
                 candidate: None,
                 out_dir: out.to_string_lossy().into_owned(),
                 slice: None,
+        memory: None,
             };
             pointsman_trainer::run(&spec, Faults::Off, std::io::sink()).unwrap();
         }

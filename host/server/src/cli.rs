@@ -7,6 +7,7 @@ mod policy;
 mod progress;
 mod promotion;
 mod queue;
+mod relay;
 mod settings;
 mod show;
 mod sign;
@@ -105,6 +106,15 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         since: u64,
     },
+    /// The way from a queued source to what standard requests get of it.
+    #[command(subcommand)]
+    Relay(relay::Relay),
+    /// What is remembered of outcomes.
+    #[command(subcommand)]
+    Memory(relay::Memory),
+    /// Who is sent entries of the journal.
+    #[command(subcommand)]
+    Sinks(relay::SinkOrder),
     /// Ask the live model to go on with a text.
     Complete {
         prompt: String,
@@ -170,6 +180,9 @@ pub struct UpOptions {
     /// Slots of these that are kept for evaluations and canaries.
     #[arg(long, env = "POINTSMAN_RESERVED_SLOTS", value_name = "SLOTS")]
     pub reserved_slots: Option<u32>,
+    /// Webhooks and files that entries of the journal are sent to. Default: sinks.json in the data directory, where there is one.
+    #[arg(long, env = "POINTSMAN_SINKS", value_name = "FILE")]
+    pub sinks: Option<PathBuf>,
     /// Start with the automatic loop stopped, whatever it was before.
     #[arg(long, conflicts_with = "demo")]
     pub paused: bool,
@@ -598,6 +611,9 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
         )),
         Command::Settings(order) => done(settings::run(&client, json, order)),
         Command::Explain { name } => done(settings::explain(json, name.as_deref())),
+        Command::Relay(relay::Relay::Status) => done(relay::status(&client, json)),
+        Command::Memory(order) => done(relay::memory(&client, json, order)),
+        Command::Sinks(order) => done(relay::sinks(&client, json, order)),
         Command::Health => done(settings::health(&client, json)),
         Command::Snapshot => done(settings::snapshot(&client, json)),
         Command::Evidence { since } => done(settings::evidence(&client, json, since)),

@@ -7,12 +7,14 @@ use crate::http::{self, Guard};
 use crate::hub::Hub;
 use crate::idempotency::Idempotency;
 use crate::inbox::{Inbox, Rejected};
+use crate::memory::{MemoryService, MemoryThread};
 use crate::policy_install::{Installer, NotLoaded, compiler};
 use crate::policy_watch::PolicyWatch;
 use crate::problem::sentence;
 use crate::readers::Readers;
 use crate::shadow::{KeptShadows, Shadows};
 use crate::signing::Trust;
+use crate::sinks::{SinkThreads, Sinks};
 use crate::standard::{StandardRequests, StandardThreads};
 use crate::swaps::Swaps;
 use crate::view::Batch;
@@ -28,7 +30,7 @@ use pointsman_model::protocol::{Phase, TrainerEvent};
 use pointsman_model::settings::SettingsCause;
 use pointsman_model::wants::Wants;
 use pointsman_policy::{Engines, Library};
-use pointsman_runner::{ModelService, Output, OutputKind, Report, RunEvent, Runner, RunnerConfig};
+use pointsman_runner::{ModelService, Output, OutputKind, Recall, Report, RunEvent, Runner, RunnerConfig};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -73,6 +75,8 @@ pub struct HostOptions {
     pub check_replay: bool,
     /// Start with the automatic loop stopped, whatever it was before.
     pub paused: bool,
+    /// What sinks there are; `sinks.json` in the data directory, where there is one and none is named.
+    pub sinks: Option<PathBuf>,
     pub journal: OpenOptions,
 }
 
@@ -94,6 +98,7 @@ impl HostOptions {
             reserved_slots: None,
             check_replay: false,
             paused: false,
+            sinks: None,
             journal: OpenOptions::default(),
         }
     }
@@ -108,6 +113,8 @@ pub struct Parts {
     pub standard: Arc<StandardRequests>,
     pub health: Arc<Health>,
     pub idempotency: Idempotency,
+    pub memory: Arc<MemoryService>,
+    pub sinks: Sinks,
     pub data: PathBuf,
     pub completions: Arc<Semaphore>,
     /// Turns true when the host shuts down.
@@ -125,6 +132,8 @@ pub struct Host {
     runner: Arc<Runner>,
     standard: StandardThreads,
     watch: Option<PolicyWatch>,
+    memory: MemoryThread,
+    sinks: SinkThreads,
 }
 
 pub fn journal_path(data: &Path) -> PathBuf {
@@ -150,6 +159,8 @@ impl Host {
             runner,
             standard,
             watch,
+            memory,
+            sinks,
         } = started;
         let mut ended = stop.subscribe();
         let router = http::router(parts.clone(), Guard::for_address(address));
@@ -171,6 +182,8 @@ impl Host {
             runner,
             standard,
             watch,
+            memory,
+            sinks,
         })
     }
 
@@ -195,6 +208,8 @@ impl Host {
             runner,
             standard,
             watch,
+            memory,
+            sinks,
         } = self;
         stop.send_replace(true);
         parts.policies.swaps.cancel_all();
@@ -206,6 +221,8 @@ impl Host {
         let hub = parts.hub.clone();
         tokio::task::spawn_blocking(move || {
             drop(watch);
+            sinks.stop();
+            memory.stop();
             standard.stop();
             let ended = driver.stop();
             drop(runner);
@@ -224,6 +241,8 @@ struct Started {
     runner: Arc<Runner>,
     standard: StandardThreads,
     watch: Option<PolicyWatch>,
+    memory: MemoryThread,
+    sinks: SinkThreads,
 }
 
 fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow::Result<Started> {
@@ -243,10 +262,18 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         reserved_slots,
         check_replay,
         paused,
+        sinks,
         journal,
     } = options;
+    let is_named = sinks.is_some();
     std::fs::create_dir_all(&data).with_context(|| format!("the data directory {} cannot be made", data.display()))?;
     let data = data.canonicalize().with_context(|| format!("find {}", data.display()))?;
+    // Before anything is touched: what is wrong with it is said at once.
+    let named = sinks.unwrap_or_else(|| data.join("sinks.json"));
+    let sinks = match is_named || named.exists() {
+        true => crate::sinks::read(&named)?,
+        false => Vec::new(),
+    };
     let journal = Journal::open(journal_path(&data), journal)?;
     let reader = journal.reader()?;
     let restored = recovery::restore(&reader)?;
@@ -341,6 +368,9 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
     let mut config = RunnerConfig::new(&data, &exe);
     config.pass_env = pass_env;
     config.service = Some(service.clone());
+    let memory = MemoryService::new(&data);
+    let remembers = memory.clone();
+    config.recall = Some(Recall(Arc::new(move |wanted, budget| remembers.recall(wanted, budget))));
     let reports = inbox.clone();
     let runner = Arc::new(Runner::new(
         config,
@@ -364,6 +394,8 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         Some(directory) => Some(PolicyWatch::start(directory, installer.clone(), hub.clone())?),
         None => None,
     };
+    let memory_thread = memory.start(inbox.clone(), readers.clone(), hub.clone())?;
+    let (sinks, sink_threads) = Sinks::start(sinks, &data, readers.clone(), hub.clone())?;
     let idempotency = Idempotency::open(&data, now_ms()).context("read the keys of earlier requests")?;
     let completions = Arc::new(Semaphore::new(COMPLETIONS_MAX));
     let parts = Arc::new(Parts {
@@ -374,6 +406,8 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         standard,
         health,
         idempotency,
+        memory,
+        sinks,
         data,
         completions,
         stopping,
@@ -385,6 +419,8 @@ fn start_parts(options: HostOptions, stopping: watch::Receiver<bool>) -> anyhow:
         runner,
         standard: threads,
         watch,
+        memory: memory_thread,
+        sinks: sink_threads,
     })
 }
 

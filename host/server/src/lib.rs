@@ -15,6 +15,8 @@
 //! | [`versions`], [`signing`] | versions as the journal keeps them, and who signed them |
 //! | [`settings`] | live settings with their words, bounds and differences |
 //! | [`import`] | sources from a file, line by line |
+//! | [`memory`] | the learning memory: outcomes read into it, and given to later runs |
+//! | [`sinks`] | entries of the journal for those outside: webhooks and files |
 //! | [`standard`] | standard requests, and what they tell about a candidate |
 //! | [`host`] | all of it started and ended in order |
 //! | [`cli`] | the command line; [`story`] and [`demo`] are what `up` tells and shows |
@@ -35,6 +37,7 @@ pub mod hub;
 pub mod idempotency;
 pub mod import;
 pub mod inbox;
+pub mod memory;
 pub mod off_policy;
 pub mod patch;
 pub mod policy_install;
@@ -46,6 +49,7 @@ pub mod settings;
 pub mod shadow;
 pub mod shipped;
 pub mod signing;
+pub mod sinks;
 pub mod standard;
 pub mod story;
 pub mod swaps;

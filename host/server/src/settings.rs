@@ -14,6 +14,8 @@ pub enum Group {
     Training,
     /// What it takes to go live; live.
     Promotion,
+    /// How far the learning memory may be behind, and what runs are given of it; live.
+    Memory,
     /// What no policy may do; live.
     Guards,
     /// Shared with everything that runs; given at the start of the host.
@@ -21,12 +23,13 @@ pub enum Group {
 }
 
 impl Group {
-    const ALL: [Group; 4] = [Group::Training, Group::Promotion, Group::Guards, Group::AllTasks];
+    const ALL: [Group; 5] = [Group::Training, Group::Promotion, Group::Memory, Group::Guards, Group::AllTasks];
 
     fn slug(self) -> &'static str {
         match self {
             Group::Training => "training",
             Group::Promotion => "promotion",
+            Group::Memory => "memory",
             Group::Guards => "guards",
             Group::AllTasks => "all_tasks",
         }
@@ -36,6 +39,7 @@ impl Group {
         match self {
             Group::Training => "Training-only runtime settings",
             Group::Promotion => "Promotion",
+            Group::Memory => "Learning memory",
             Group::Guards => "Guards",
             Group::AllTasks => "All-task runtime settings (read-only)",
         }
@@ -47,6 +51,9 @@ impl Group {
                 "What the automatic loop picks and how it trains. A change counts at once, without a restart, while runs are under way."
             }
             Group::Promotion => "What a new model has to show before it answers requests. A change counts from the next look of the gate.",
+            Group::Memory => {
+                "What is remembered of outcomes and given to later runs. A change counts for the next run, and for the next look of the gate."
+            }
             Group::Guards => "What no policy may do, whatever it decides.",
             Group::AllTasks => {
                 "Shared by training, evaluations and manual runs, so they are not changed here: `pointsman up --global-max N --reserved-slots N` sets them at the start of the host."
@@ -233,6 +240,34 @@ pub const SETTINGS: &[About] = &[
         "Hold for a person",
         "",
         "On: a candidate that the gate accepts waits until a person approves or rejects it, before it goes live. Nothing else waits. What is held when this is turned off still waits for a person.",
+    ),
+    about(
+        "ingest_lag_max",
+        Group::Memory,
+        "Ingest lag tolerated",
+        "outcomes",
+        "Outcomes that the learning memory may be behind. Beyond it evaluations wait and no gate lets a candidate on, until the memory has caught up.",
+    ),
+    about(
+        "memory_same_host_chars",
+        Group::Memory,
+        "Memory: same host",
+        "characters",
+        "What a run is given of earlier successes on its host, newest first; 0 gives none.",
+    ),
+    about(
+        "memory_similar_chars",
+        Group::Memory,
+        "Memory: similar texts",
+        "characters",
+        "What a run is given of earlier successes whose words are like its source's, the most alike first; 0 gives none.",
+    ),
+    about(
+        "memory_failures_chars",
+        Group::Memory,
+        "Memory: own failures",
+        "characters",
+        "What a run is told of earlier failures of its own source; 0 tells nothing.",
     ),
     about(
         "guard_error_rise",

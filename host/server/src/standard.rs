@@ -1,5 +1,6 @@
 //! Standard requests: the model in service answers them, and what they tell about a candidate goes to the coordinator.
 
+use crate::clock::now_ms;
 use crate::hub::Hub;
 use crate::inbox::Inbox;
 use pointsman_model::ModelTag;
@@ -21,6 +22,8 @@ const WAITING_MAX: usize = 4_096;
 const SAMPLES_AT_ONCE: usize = 256;
 /// While a candidate is on trial the host asks itself as often.
 const PROBE_EVERY: Duration = Duration::from_millis(100);
+/// Minutes of which answers are counted.
+const MINUTES_KEPT: u64 = 30;
 /// A probe needs an answer to count, not a long one.
 const PROBE_TOKENS: u32 = 16;
 
@@ -37,6 +40,8 @@ struct Waiting {
     samples: Vec<(ModelTag, ServedSample)>,
     answered: BTreeMap<String, u64>,
     answered_changed: bool,
+    /// Requests of others answered, by minute.
+    by_minute: BTreeMap<u64, u64>,
 }
 
 /// The threads that hand samples over and ask probes.
@@ -65,12 +70,24 @@ impl StandardRequests {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         *waiting.answered.entry(completion.model.0.clone()).or_default() += 1;
         waiting.answered_changed = true;
+        if !request.probe {
+            let minute = now_ms() / 60_000;
+            *waiting.by_minute.entry(minute).or_default() += 1;
+            waiting.by_minute.retain(|known, _| *known + MINUTES_KEPT > minute);
+        }
         if let Some(sample) = completion.sample.take()
             && waiting.samples.len() < WAITING_MAX
         {
             waiting.samples.push(sample);
         }
         Ok(completion)
+    }
+
+    /// Requests of others that were answered within the last 30 minutes, by this process.
+    pub fn answered_30m(&self) -> u64 {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = (now_ms() / 60_000).saturating_sub(MINUTES_KEPT - 1);
+        waiting.by_minute.range(since..).map(|(_, count)| count).sum()
     }
 
     /// What is in service, and what keeps it from being so.

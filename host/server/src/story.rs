@@ -230,6 +230,11 @@ impl Story {
                     }
                 }
             }
+            Event::GateBlocked {
+                candidate, lag, limit, ..
+            } => say(format!(
+                "{candidate} waits: {lag} outcomes are not in the learning memory yet, and at most {limit} may be"
+            )),
             Event::MorePairsWanted { pairs, .. } => {
                 if let Some(trial) = &mut self.trial {
                     trial.wanted = trial.pairs as u64 + u64::from(*pairs);
@@ -417,6 +422,7 @@ impl Story {
             | Event::SourceMoved { .. }
             | Event::RunStarted { .. }
             | Event::RunCancelRequested { .. }
+            | Event::IngestReported { .. }
             | Event::ModelsRetired { .. }
             | Event::ModelPinned { .. } => {}
         }

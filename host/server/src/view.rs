@@ -19,7 +19,7 @@ pub(crate) use promotion::{
 pub(crate) use queue::{campaign_row, capacity, queue_card};
 
 use crate::wire::*;
-use pointsman_coordinator::State;
+use pointsman_coordinator::{GateBlock, State};
 use pointsman_journal::ActivationRow;
 use pointsman_model::decision::Verdict;
 use pointsman_model::event::{Event, Recorded, StageBy};
@@ -189,6 +189,8 @@ impl View {
             | Event::CandidateAdvanced { .. }
             | Event::CandidateServed { .. }
             | Event::MorePairsWanted { .. }
+            | Event::IngestReported { .. }
+            | Event::GateBlocked { .. }
             | Event::CandidateHeld { .. }
             | Event::CandidateEnded { .. }
             | Event::ModelRolledBack { .. }
@@ -589,8 +591,24 @@ pub(crate) fn next_action(state: &State, window: &Window) -> String {
     }
 }
 
+/// Why a gate waits, in words.
+pub(crate) fn gate_wait(block: &GateBlock) -> String {
+    format!(
+        "{} outcomes are not in the learning memory yet, and {} may be",
+        block.lag, block.limit
+    )
+}
+
 fn alerts(state: &State) -> Vec<Alert> {
     let mut alerts = Vec::new();
+    if let Some(block) = state.blocked_gate() {
+        alerts.push(Alert {
+            level: "warning".to_string(),
+            code: "gate_blocked".to_string(),
+            text: format!("{} waits: {}.", block.candidate, gate_wait(block)),
+            fix: Some("It goes on by itself when the memory has caught up; `pointsman memory status` tells how far it is.".to_string()),
+        });
+    }
     if let Some(candidate) = &state.candidate
         && let CandidateStage::Held { reason, .. } = &candidate.stage
     {

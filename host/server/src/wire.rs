@@ -7,12 +7,14 @@ mod overview;
 mod policy;
 mod promotion;
 mod queue;
+mod relay;
 mod settings;
 
 pub use overview::*;
 pub use policy::*;
 pub use promotion::*;
 pub use queue::*;
+pub use relay::*;
 pub use settings::*;
 
 use serde::{Deserialize, Serialize};
@@ -369,6 +371,8 @@ pub struct JobDetail {
     /// The last lines of its output.
     pub log: Vec<String>,
     pub artifacts: Vec<String>,
+    /// What it was given of the learning memory; none where nothing is on record.
+    pub memory: Option<JobMemory>,
 }
 
 /// A frame from server to viewer on `/ws`. Connect with `?since=SEQ&epoch=EPOCH` to resume.

@@ -29,6 +29,7 @@
 //! approve m-2 why               a person's word on a held candidate, as seen with decision 7: approve m-2@7 why; reject m-2 why,
 //!                                approve-despite-guards m-2 why; rollback-model why
 //! pin-model m-2 why              and unpin-model; prune 3 (keep 3), prune 3 m-1,m-2 (the models that a dry run has told)
+//! ingest 3                       the learning memory holds so many outcomes
 //! wait 5s                        the clock moves in steps from deadline to deadline, each with a tick
 //! show wants                     what should be true outside; show state, show policies, show queue,
 //!                                show promotion (window and candidate), show retention 3
@@ -337,6 +338,7 @@ impl Stage {
             },
             "finish" => self.finish(rest)?,
             "served" => served(rest)?,
+            "ingest" => Command::ReportIngest { outcomes: number(rest)? },
             "wait" => return self.wait(rest),
             "show" => return self.show(rest),
             other => return Err(format!("there is no command {other:?}").into()),

@@ -8,7 +8,7 @@ use crate::scripted::Scripted;
 use pointsman_coordinator::{Coordinator, Policies, Refusal, Reply};
 use pointsman_model::command::Command;
 use pointsman_model::decision::{SelectionVerdict, Verdict};
-use pointsman_model::event::{Event, Recorded};
+use pointsman_model::event::{CandidateStep, Event, Recorded, StageBy};
 use pointsman_model::policy::{PolicyKind, PolicyRef};
 use pointsman_model::run::{RunClass, Work};
 use pointsman_model::source::LockKey;
@@ -122,6 +122,7 @@ impl<P: Policies> World<P> {
             self.journal.push(recorded.clone());
             self.note_generation(recorded)?;
             self.check_drawn(recorded)?;
+            self.check_ingested(recorded)?;
             self.check_planned(recorded)?;
         }
         if entries.is_empty() {
@@ -207,6 +208,11 @@ impl<P: Policies> World<P> {
         if state.runs.len() as u32 > settings.global_max {
             return Err(self.rule("more runs than the global maximum"));
         }
+        if run.class == RunClass::Eval
+            && let Some(lag) = state.ingest_lag_over()
+        {
+            return Err(self.rule(&format!("an evaluation is planned while {lag} outcomes are not ingested")));
+        }
         if run.class == RunClass::Training && state.training_runs() > state.settings.training_cap() {
             return Err(self.rule("more training runs than the cap"));
         }
@@ -236,6 +242,25 @@ impl<P: Policies> World<P> {
             }
         }
         Ok(())
+    }
+
+    /// No gate lets a candidate on while the learning memory is too far behind; people may.
+    fn check_ingested(&self, recorded: &Recorded) -> Result<(), Broken> {
+        let (Event::CandidateAdvanced {
+            to: CandidateStep::Canary,
+            by: StageBy::Decision(_),
+            ..
+        }
+        | Event::ModelApplied {
+            by: StageBy::Decision(_), ..
+        }) = &recorded.event
+        else {
+            return Ok(());
+        };
+        match self.replayed.state().ingest_lag_over() {
+            Some(lag) => Err(self.rule(&format!("a gate has let a candidate on while {lag} outcomes are not ingested"))),
+            None => Ok(()),
+        }
     }
 
     /// A drawn pick is one alone, and was given a chance.

@@ -66,6 +66,8 @@ fn whatever_goes_wrong_the_promises_hold() {
         "lock_taken",
         "lock_released",
         "model_pinned",
+        "ingest_reported",
+        "gate_blocked",
     ] {
         assert!(
             all.events.get(event).is_some_and(|count| *count >= 10),

@@ -160,6 +160,7 @@ fn spec(class: SpecClass, base: Option<&Path>, out: &Path, host: &str, params: T
         candidate: None,
         out_dir: text(out),
         slice: None,
+        memory: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pointsman_model::protocol::{HostBits, Phase, RunSpec, SpecClass, SpecSource, TrainParams, TrainerEvent};
+use pointsman_model::protocol::{HostBits, Phase, RunSpec, SpecClass, SpecMemory, SpecSource, TrainParams, TrainerEvent};
 
 use crate::checkpoint::{self, Card};
 use crate::corpora;
@@ -39,7 +39,9 @@ pub fn run(spec: &RunSpec, faults: Faults, out: impl Write) -> Result<(), Failur
         SpecClass::Eval => evaluate(spec, &mut reporter),
         SpecClass::Training => {
             check_params(&spec.params)?;
-            let lesson = Lesson::of_source(&spec.source, &spec.params, &mut reporter)?;
+            let remembered = Remembered::of(spec.memory.as_ref(), &spec.params);
+            remembered.tell(&mut reporter)?;
+            let lesson = Lesson::of_source(&spec.source, &spec.params, &remembered, &mut reporter)?;
             let base = load("base", spec.base.as_deref())?;
             let parent = Some(base.digest().to_string());
             train(spec, faults, lesson, base.network, parent, &mut reporter)
@@ -76,6 +78,48 @@ fn load(role: &'static str, dir: Option<&str>) -> Result<Model, Failure> {
     Model::load(dir).map_err(|source| Failure::Model { role, source })
 }
 
+/// Texts of earlier sources that the host has given along.
+#[derive(Default)]
+struct Remembered {
+    items: usize,
+    practised: usize,
+    /// Those that are long enough to learn from, as one text: together they are practised as often as one host is.
+    text: Vec<u8>,
+}
+
+impl Remembered {
+    fn of(memory: Option<&SpecMemory>, params: &TrainParams) -> Remembered {
+        let Some(memory) = memory else { return Remembered::default() };
+        let mut remembered = Remembered {
+            items: memory.items(),
+            ..Remembered::default()
+        };
+        if params.replay_share == 0.0 {
+            return remembered;
+        }
+        for item in memory.slots.iter().flat_map(|slot| &slot.items) {
+            if item.success && item.text.len() >= TEXT_BYTES_MIN {
+                remembered.practised += 1;
+                remembered.text.extend_from_slice(item.text.as_bytes());
+                remembered.text.push(b'\n');
+            }
+        }
+        remembered
+    }
+
+    fn tell<W: Write>(&self, reporter: &mut Reporter<W>) -> std::io::Result<()> {
+        if self.items == 0 {
+            return Ok(());
+        }
+        reporter.text(&format!(
+            "given {} memories; practises {} texts of them, {} bytes",
+            self.items,
+            self.practised,
+            self.text.len()
+        ))
+    }
+}
+
 /// What a run learns from, by name and as text.
 struct Lesson<'a> {
     /// The source's own host first, then those that are practised.
@@ -84,7 +128,12 @@ struct Lesson<'a> {
 }
 
 impl<'a> Lesson<'a> {
-    fn of_source<W: Write>(source: &'a SpecSource, params: &TrainParams, reporter: &mut Reporter<W>) -> Result<Lesson<'a>, Failure> {
+    fn of_source<W: Write>(
+        source: &'a SpecSource,
+        params: &TrainParams,
+        remembered: &'a Remembered,
+        reporter: &mut Reporter<W>,
+    ) -> Result<Lesson<'a>, Failure> {
         let own_text = (source.body.len() >= TEXT_BYTES_MIN).then_some(source.body.as_bytes());
         let (host, text) = match (own_text, &source.host) {
             (Some(text), host) => (host.clone().unwrap_or("text".into()), text),
@@ -104,6 +153,9 @@ impl<'a> Lesson<'a> {
         };
         if params.replay_share == 0.0 {
             return Ok(lesson);
+        }
+        if !remembered.text.is_empty() {
+            lesson.mix.replay.push(&remembered.text);
         }
         for host in &params.replay_hosts {
             if lesson.hosts.contains(host) {

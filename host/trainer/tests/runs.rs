@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use pointsman_model::protocol::{Evaluation, ParsedLine, RunSpec, Slice, SpecClass, SpecSource, TrainParams, TrainerEvent, parse_line};
+use pointsman_model::protocol::{
+    Evaluation, MemoryItem, MemorySlot, ParsedLine, RunSpec, Slice, SpecClass, SpecMemory, SpecSource, TrainParams, TrainerEvent,
+    parse_line,
+};
 use pointsman_model::run::FailureClass;
 use pointsman_trainer::{Failure, Faults, Model, run};
 
@@ -16,6 +19,60 @@ fn one_seed_makes_one_model() {
     let digest = |dir: &Path| Model::load(dir).unwrap().digest().to_string();
     assert_eq!(digest(&first), digest(&second));
     assert_ne!(digest(&first), digest(&other));
+}
+
+#[test]
+fn what_is_remembered_is_practised() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().join("base");
+    bootstrap(&base, 20, 1);
+    let item = |text: &str, success: bool| MemoryItem {
+        run: 7,
+        success,
+        text: text.to_string(),
+        ..MemoryItem::default()
+    };
+    let long = "Remember what was learnt before. ".repeat(20);
+    let made = |name: &str, memory: Option<SpecMemory>, replay_share: f64| {
+        let out = dir.path().join(name);
+        let mut spec = training(&base, &out, "code", 20);
+        spec.params.replay_share = replay_share;
+        spec.memory = memory;
+        let mut lines = Vec::new();
+        run(&spec, Faults::Off, &mut lines).unwrap();
+        let told = String::from_utf8(lines)
+            .unwrap()
+            .lines()
+            .find(|line| line.starts_with("given "))
+            .map(String::from);
+        (Model::load(&out).unwrap().digest().to_string(), told)
+    };
+    let given = |items: Vec<MemoryItem>| {
+        Some(SpecMemory {
+            slots: vec![MemorySlot {
+                slot: "same_host".into(),
+                items,
+                ..MemorySlot::default()
+            }],
+            gaps: Vec::new(),
+        })
+    };
+    let (plain, told) = made("plain", None, 0.5);
+    assert_eq!(told, None);
+    let (with, told) = made("with", given(vec![item(&long, true), item("short", true), item(&long, false)]), 0.5);
+    assert_ne!(with, plain, "the remembered text is learnt from");
+    assert_eq!(
+        told.unwrap(),
+        format!("given 3 memories; practises 1 texts of them, {} bytes", long.len() + 1)
+    );
+    assert_eq!(
+        made("short", given(vec![item("short", true)]), 0.5).0,
+        plain,
+        "titles and sentences teach nothing"
+    );
+    let (none, told) = made("none", given(vec![item(&long, true)]), 0.0);
+    assert_eq!(none, made("none-plain", None, 0.0).0, "where nothing is replayed, nor is this");
+    assert_eq!(told.unwrap(), "given 1 memories; practises 0 texts of them, 0 bytes");
 }
 
 #[test]
@@ -171,6 +228,7 @@ fn training(base: &Path, out: &Path, host: &str, steps: u32) -> RunSpec {
         candidate: None,
         out_dir: out.to_string_lossy().into_owned(),
         slice: None,
+        memory: None,
     }
 }
 

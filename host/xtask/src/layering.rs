@@ -5,13 +5,14 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Each crate with the crates of ours that it may use. A crate that is not here may not exist: say first where it stands.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("pointsman-model", &[]),
     ("pointsman-coordinator", &["pointsman-model"]),
     ("pointsman-script", &["pointsman-model"]),
     ("pointsman-policy", &["pointsman-script", "pointsman-coordinator", "pointsman-model"]),
     ("pointsman-authoring", &["pointsman-coordinator", "pointsman-model"]),
     ("pointsman-journal", &["pointsman-model"]),
+    ("pointsman-memory", &["pointsman-model"]),
     ("pointsman-trainer", &["pointsman-model"]),
     ("pointsman-runner", &["pointsman-trainer", "pointsman-model"]),
     ("pointsman-sim", &["pointsman-policy", "pointsman-coordinator", "pointsman-model"]),
@@ -24,6 +25,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "pointsman-script",
             "pointsman-runner",
             "pointsman-journal",
+            "pointsman-memory",
             "pointsman-trainer",
             "pointsman-coordinator",
             "pointsman-model",

@@ -64,9 +64,15 @@ impl Turn<'_> {
         else {
             return;
         };
-        if self.now < not_before || !self.has_slot() {
+        if self.state.gate_blocked.as_ref().is_some_and(|block| block.answer_due) {
+            // The pairs of the last look are there: they are judged before more are made.
+            self.judge(GateStage::Evaluate);
             return;
         }
+        if self.now < not_before || !self.has_slot() || self.waits_for_memory(GateStage::Evaluate, false) {
+            return;
+        }
+        let Some(candidate) = &self.state.candidate else { return };
         let title = format!("Evaluate {} against {}", candidate.tag, candidate.baseline);
         let blocks_per_host = self.state.settings.eval_blocks_per_host;
         let work = Work::Evaluate {
@@ -116,12 +122,17 @@ impl Turn<'_> {
     }
 
     fn judge(&mut self, stage: GateStage) {
+        if self.waits_for_memory(stage, true) {
+            return;
+        }
         let Some(context) = self.gate_context(stage) else { return };
         let candidate = ModelTag(context.candidate.clone());
         let sticky = StickyKey::Candidate(context.candidate.clone());
         let decision = self.decide(Subject::Candidate(candidate.clone()), sticky, Context::Gate(context));
         let by = StageBy::Decision(decision.id);
         match &decision.ruling.verdict {
+            // It was asked lest a harmful canary go on; good news waits.
+            Verdict::Gate(GateVerdict::Advance) if stage == GateStage::Canary && self.block_gate(stage, true) => {}
             Verdict::Gate(GateVerdict::Advance) if stage == GateStage::Canary && self.state.settings.promotion_hold => {
                 self.emit(Event::CandidateHeld {
                     candidate,
@@ -354,7 +365,7 @@ impl Turn<'_> {
                 GateStage::Canary => settings.canary_pairs_max,
                 GateStage::Watch => settings.watch_pairs_max,
             },
-            ingest_lag: None,
+            ingest_lag: self.state.ingest_lag().map(|lag| u32::try_from(lag).unwrap_or(u32::MAX)),
         })
     }
 }

@@ -5,7 +5,7 @@ use super::policies::Entered;
 use super::*;
 use pointsman_model::Actor;
 use pointsman_model::context::GateStage;
-use pointsman_model::decision::{CurriculumVerdict, Decision, Link, SelectionVerdict, Verdict};
+use pointsman_model::decision::{CurriculumVerdict, Decision, GateVerdict, Link, SelectionVerdict, Verdict};
 use pointsman_model::event::{CandidateStep, Event};
 use pointsman_model::promotion::{CandidateEnd, CandidateStage, EndedCandidate, HostPairs, ServedSample};
 use pointsman_model::run::{AttemptToken, Completion, HostLoss, RunEnd, RunReport, Work};
@@ -147,6 +147,26 @@ impl State {
             Event::PresetDeleted { name, actor: _ } => {
                 self.presets.remove(name);
             }
+            Event::IngestReported { outcomes } => self.ingest = Some(IngestRecord { outcomes: *outcomes, at }),
+            Event::GateBlocked {
+                candidate,
+                stage,
+                answer_due,
+                lag,
+                limit,
+                until,
+            } => self.apply_gate_blocked(
+                at,
+                GateBlock {
+                    candidate: candidate.clone(),
+                    stage: *stage,
+                    answer_due: *answer_due,
+                    lag: *lag,
+                    limit: *limit,
+                    since: at,
+                    until: *until,
+                },
+            ),
             Event::Decided(decision) => self.apply_decision(at, decision),
             Event::RunPlanned { run, decision: _ } => self.apply_run_planned(at, run),
             Event::RunStarted { token } => {
@@ -232,6 +252,7 @@ impl State {
                 }
             }
             Event::ModelApplied { model, before, by: _ } => {
+                self.gate_blocked = None;
                 self.active = Some(model.clone());
                 self.active_since = at;
                 self.previous = Some(before.clone());
@@ -257,6 +278,7 @@ impl State {
                     }
                     CandidateEnd::RolledBack => self.totals.rolled_back += 1,
                 }
+                self.gate_blocked = None;
                 self.ended_candidate = self.candidate.take().map(|mut candidate| {
                     candidate.pairs = Vec::new();
                     EndedCandidate {
@@ -421,7 +443,9 @@ impl State {
                 self.curriculum_asked_at = Some(at);
                 self.curriculum_resting = *verdict == CurriculumVerdict::Nothing;
             }
-            Verdict::Gate(_) => {
+            Verdict::Gate(verdict) => {
+                let waits_on = |block: &GateBlock| block.stage == GateStage::Canary && *verdict == GateVerdict::Advance;
+                self.gate_blocked = self.gate_blocked.take().filter(waits_on);
                 if let Some(candidate) = &mut self.candidate {
                     candidate.looks += 1;
                     candidate.decisions.push(decision.id);
@@ -453,6 +477,7 @@ impl State {
                 self.recent_hosts.truncate(RECENT_HOSTS_MAX);
             }
             Work::Evaluate { .. } => {
+                self.gate_blocked = None;
                 if let Some(Candidate {
                     stage: CandidateStage::Evaluating { run: under_way, .. },
                     ..

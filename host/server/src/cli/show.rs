@@ -145,6 +145,7 @@ pub(crate) fn job(client: &Client, json: bool, id: u64) -> Result<(), Exit> {
             points,
             log,
             artifacts,
+            memory,
         } = detail;
         println!(
             "run {} {}: {} ({}, attempt {})",
@@ -164,6 +165,12 @@ pub(crate) fn job(client: &Client, json: bool, id: u64) -> Result<(), Exit> {
                 bits(*loss),
                 bits(*held_out)
             );
+        }
+        for slot in memory.iter().flat_map(|memory| &memory.slots) {
+            println!("given {} of {} characters: {}", slot.used_chars, slot.budget_chars, slot.label.to_lowercase());
+            for item in &slot.items {
+                println!("  run {} {}: {}", item.run, printable(&item.title), printable(&item.summary));
+            }
         }
         for artifact in artifacts {
             println!("made {}", printable(&artifact));

@@ -62,6 +62,7 @@ pub(crate) fn up(options: UpOptions, json: bool) -> Result<ExitCode, Exit> {
         reserved_slots: options.reserved_slots,
         check_replay: std::env::var_os("POINTSMAN_CHECK_REPLAY").is_some_and(|value| value == "1"),
         paused: options.paused,
+        sinks: options.sinks.clone(),
         ..HostOptions::new(&options.data, options.listen, exe)
     };
     if options.demo {

@@ -4,7 +4,7 @@ use super::body::{OptionalBody, Query};
 use super::{App, Page, ReasonBody, actor, id, query, reason, send};
 use crate::problem::ApiError;
 use crate::view::class_slug;
-use crate::wire::{Done, JobDetail, JobList, JobRow, Point};
+use crate::wire::{Done, JobDetail, JobList, JobMemory, JobRow, Point};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -83,9 +83,10 @@ pub(super) async fn show(State(app): State<App>, Path(path): Path<String>) -> Re
     let read = tokio::task::spawn_blocking(move || {
         let samples = pointsman_runner::read_samples(&data, run)?;
         let log = pointsman_runner::read_log_end(&data, run, LOG_TAIL_BYTES)?.bytes;
-        Ok::<_, std::io::Error>((samples, log, live(&app, vec![row.clone()]).pop().unwrap_or(row)))
+        let memory = super::memory::given(&data, run);
+        Ok::<_, std::io::Error>((samples, log, memory, live(&app, vec![row.clone()]).pop().unwrap_or(row)))
     });
-    let (samples, log, row) = match read.await {
+    let (samples, log, memory, row): (_, _, Option<JobMemory>, _) = match read.await {
         Ok(Ok(read)) => read,
         Ok(Err(error)) => return Err(ApiError::internal("reading the run's output", error)),
         Err(error) => return Err(ApiError::internal("reading the run's output", error)),
@@ -106,6 +107,7 @@ pub(super) async fn show(State(app): State<App>, Path(path): Path<String>) -> Re
         points,
         log,
         artifacts,
+        memory,
     }))
 }
 

@@ -12,6 +12,7 @@ pub(super) fn all() -> Routes {
     let routes = of_decisions(routes);
     let routes = of_policies(routes);
     let routes = of_operation(routes);
+    let routes = of_learning(routes);
     of_the_host(routes)
 }
 
@@ -587,6 +588,38 @@ fn of_operation(routes: Routes) -> Routes {
         .post("/api/v1/training/stop", training::stop, stop())
         .post("/api/training/start", training::start, start())
         .post("/api/training/stop", training::stop, stop())
+}
+
+fn of_learning(routes: Routes) -> Routes {
+    routes
+        .get(
+            "/api/v1/relay",
+            relay::show,
+            about("The four steps from a queued source to what standard requests get of it")
+                .detail("Queue intake, training execution, learning ingest, standard task reuse: each with what it did in 30 minutes, what waits for it, and its limit. Degraded where one of them is over its limit.")
+                .answers::<wire::Relay>(),
+        )
+        .get(
+            "/api/v1/memory",
+            memory::show,
+            about("What is remembered of outcomes: how far, and records by their words")
+                .detail("With q the records that hold all of its words, best first; without it the newest. Whatever q holds, it is words and never syntax.")
+                .query::<memory::Asked>()
+                .answers::<wire::MemoryAnswer>(),
+        )
+        .post(
+            "/api/v1/memory/rebuild",
+            memory::rebuild,
+            about("Throw the learning memory away and read it from the journal again")
+                .detail("It is derived from the journal, so nothing is lost. Until it has caught up, gates wait as settings say.")
+                .changes()
+                .answers::<wire::MemoryAnswer>(),
+        )
+        .get(
+            "/api/v1/sinks",
+            sinks::show,
+            about("Who is sent entries of the journal, and how far each is").answers::<wire::SinkList>(),
+        )
 }
 
 fn of_the_host(routes: Routes) -> Routes {

@@ -17,7 +17,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Response};
-use pointsman_coordinator::{RECENT_OUTCOMES_MAX, State as Known};
+use pointsman_coordinator::{GateBlock, RECENT_OUTCOMES_MAX, State as Known};
 use pointsman_journal::{Reader, RunFilter, RunRow, SINCE_MAX};
 use pointsman_model::promotion::CandidateStage;
 use pointsman_model::run::{RunClass, RunStatus};
@@ -56,7 +56,7 @@ pub(super) async fn snapshot(State(app): State<App>) -> Result<Response, ApiErro
         latest_cycle: past.cycle.as_ref().map(cycle),
         successes: facts.successes,
         next_eval_due: facts.window.watermark + facts.window.size,
-        evaluation: past.attempts.evaluation(facts.stage.as_ref(), now_ms()),
+        evaluation: past.attempts.evaluation(facts.stage.as_ref(), facts.blocked.as_ref(), now_ms()),
         last_error: past.attempts.last_error(&app, facts.fault.as_ref()),
         oldest_pending: facts.oldest,
         trace_coverage: past.coverage,
@@ -307,6 +307,7 @@ struct Facts {
     planned: Vec<(RunId, u64)>,
     started: Vec<RunId>,
     stage: Option<CandidateStage>,
+    blocked: Option<GateBlock>,
     fault: Option<PolicyFault>,
 }
 
@@ -346,6 +347,7 @@ impl Facts {
                 .map(|(id, _)| *id)
                 .collect(),
             stage: state.candidate.as_ref().map(|candidate| candidate.stage.clone()),
+            blocked: state.blocked_gate().cloned(),
             fault: PolicyFault::latest(state),
         }
     }
@@ -368,26 +370,32 @@ impl Past {
         })?;
         // The first model is made by a run of its own, which has no source and no outcome.
         recent.retain(|run| run.source.is_some());
-        let (mut with_trace, mut outcomes) = (0, 0);
-        for run in recent
-            .iter()
-            .filter(|run| matches!(run.status, RunStatus::Completed | RunStatus::Failed))
-        {
-            let directory = RunDirectory::of(data, run.id);
-            let is_usable = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
-            outcomes += 1;
-            with_trace += u64::from(is_usable(&directory.samples()) || is_usable(&directory.events()));
-        }
+        let coverage = coverage(&recent, data);
         Ok(Past {
             seq: reader.last_seq()?,
             cycle: recent.into_iter().next(),
             attempts: Attempts::read(reader)?,
-            coverage: Coverage {
-                with_trace,
-                outcomes,
-                percent: view::percent(with_trace, outcomes),
-            },
+            coverage,
         })
+    }
+}
+
+/// How many of these outcomes left a loss curve or events to look into.
+pub(super) fn coverage(recent: &[RunRow], data: &Path) -> Coverage {
+    let (mut with_trace, mut outcomes) = (0, 0);
+    for run in recent
+        .iter()
+        .filter(|run| matches!(run.status, RunStatus::Completed | RunStatus::Failed))
+    {
+        let directory = RunDirectory::of(data, run.id);
+        let is_usable = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
+        outcomes += 1;
+        with_trace += u64::from(is_usable(&directory.samples()) || is_usable(&directory.events()));
+    }
+    Coverage {
+        with_trace,
+        outcomes,
+        percent: view::percent(with_trace, outcomes),
     }
 }
 

@@ -13,7 +13,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use pointsman_coordinator::State as Known;
+use pointsman_coordinator::{GateBlock, State as Known};
 use pointsman_journal::{CandidateRow, DecisionFilter, DecisionRecord, ReadError, Reader, RoleCause, RoleRow, RunFilter, RunRow};
 use pointsman_model::command::Command;
 use pointsman_model::policy::PolicyKind;
@@ -68,7 +68,7 @@ pub(super) async fn show(State(app): State<App>) -> Result<Response, ApiError> {
         phase: facts.sentence.clone(),
         next_action: facts.next_action.clone(),
         worker: worker(&app, &facts),
-        evaluation: past.attempts.evaluation(facts.stage(), now),
+        evaluation: past.attempts.evaluation(facts.stage(), facts.blocked.as_ref(), now),
         last_error: past.attempts.last_error(&app, facts.fault.as_ref()),
         hold: facts.hold,
         roles: ModelRole::ALL
@@ -117,6 +117,7 @@ struct Facts {
     retention: crate::wire::RetentionCard,
     outcomes: crate::wire::OutcomeCounters,
     fault: Option<PolicyFault>,
+    blocked: Option<GateBlock>,
 }
 
 impl Facts {
@@ -141,6 +142,7 @@ impl Facts {
             retention: view::retention_card(state, &retention),
             outcomes: view::outcome_counters(state),
             fault: PolicyFault::latest(state),
+            blocked: state.blocked_gate().cloned(),
         }
     }
 
@@ -267,7 +269,10 @@ fn worker(app: &App, facts: &Facts) -> PromotionWorker {
             "blocked",
             "Blocked",
             facts.sentence.clone(),
-            Some("`pointsman jobs --status failed` tells why the evaluation failed.".to_string()),
+            Some(match facts.blocked {
+                Some(_) => "It goes on by itself when the memory has caught up; `pointsman memory status` tells how far it is.".to_string(),
+                None => "`pointsman jobs --status failed` tells why the evaluation failed.".to_string(),
+            }),
         ),
         Phase::Held => told(
             "blocked",
@@ -344,8 +349,17 @@ impl Attempts {
         })
     }
 
-    /// The latest attempt to evaluate a candidate; `stage` is that of the candidate under way.
-    pub(super) fn evaluation(&self, stage: Option<&CandidateStage>, now: u64) -> EvaluationAttempt {
+    /// The latest attempt to evaluate a candidate; `stage` is that of the candidate under way, `blocked` what waits for the memory.
+    pub(super) fn evaluation(&self, stage: Option<&CandidateStage>, blocked: Option<&GateBlock>, now: u64) -> EvaluationAttempt {
+        if let Some(block) = blocked {
+            return EvaluationAttempt {
+                at: Some(block.since),
+                result: "blocked".to_string(),
+                reason: view::gate_wait(block),
+                decision: None,
+                retry_at: Some(block.until),
+            };
+        }
         let Some(run) = &self.evaluation else {
             return EvaluationAttempt {
                 at: None,

@@ -41,7 +41,9 @@ impl Phase {
         match (&state.candidate, &state.active) {
             (Some(candidate), _) => match &candidate.stage {
                 CandidateStage::Evaluating { run: Some(_), .. } => Phase::Evaluating,
-                CandidateStage::Evaluating { run: None, not_before, .. } if *not_before > now => Phase::Blocked,
+                CandidateStage::Evaluating { run: None, not_before, .. } if *not_before > now || state.blocked_gate().is_some() => {
+                    Phase::Blocked
+                }
                 CandidateStage::Evaluating { run: None, .. } => Phase::EvalDue,
                 CandidateStage::Canary { .. } => Phase::Canary,
                 CandidateStage::Watching { .. } if answering.is_some_and(|tag| *tag != candidate.tag) => Phase::Applying,
@@ -104,11 +106,12 @@ impl Phase {
                 let active = state.active.as_ref().map_or(String::new(), |tag| tag.0.clone());
                 format!("{active} is live again after a rollback; nothing has succeeded since.")
             }
-            Phase::Blocked => match candidate.map(|candidate| &candidate.stage) {
-                Some(CandidateStage::Evaluating { failures, .. }) => {
+            Phase::Blocked => match (state.blocked_gate(), candidate.map(|candidate| &candidate.stage)) {
+                (Some(block), _) => format!("The evaluation of {tag} waits: {}.", super::gate_wait(block)),
+                (None, Some(CandidateStage::Evaluating { failures, .. })) => {
                     format!("The evaluation of {tag} failed {failures} times and is tried again.")
                 }
-                _ => format!("{tag} is blocked."),
+                (None, _) => format!("{tag} is blocked."),
             },
             Phase::Held => match candidate.map(|candidate| &candidate.stage) {
                 Some(CandidateStage::Held { reason, .. }) => format!("{tag} waits for a person: {reason}"),

@@ -13,6 +13,7 @@ mod dry_run;
 mod first_model;
 mod guard;
 mod idempotency;
+mod learning;
 mod live_settings;
 mod off_policy;
 mod overview;

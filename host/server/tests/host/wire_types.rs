@@ -156,6 +156,19 @@ fn generated() -> String {
         Pruned,
         LiveAt,
         LiveRole,
+        Relay,
+        RelayStep,
+        RelayPulse,
+        GateWait,
+        LatestSuccess,
+        MemoryAnswer,
+        MemoryStatus,
+        MemoryRecord,
+        JobMemory,
+        JobMemorySlot,
+        JobMemoryItem,
+        SinkList,
+        SinkCard,
     );
     text.push_str("\n/** A point of a loss curve: step, training loss, held-out loss. */\nexport type Point = [number, number | null, number | null];\n");
     text.lines().map(|line| format!("{}\n", line.trim_end())).collect()

@@ -43,6 +43,7 @@ impl Stage {
             promotion_window: 1 + dice.roll(2) as u32,
             eval_blocks_per_host: 2 + dice.roll(4) as u32,
             canary_pairs_first: 4,
+            ingest_lag_max: dice.roll(3) as u32,
             guard_runs_per_host_max: dice.roll(3) as u32,
             guard_host_loss_max: dice.chance(0.3).then_some(0.3),
             keep_models: 2,

@@ -24,6 +24,7 @@ impl Stage {
         self.fates.stuck = 0.0;
         self.fates.fail = 0.0;
         self.world.policies.calm_down();
+        self.catch_up();
         // Operators rest, too: what they asked for and was late comes no more.
         self.messages
             .retain(|_, message| !matches!(message, Message::ToHost(Sender::Operator | Sender::Elsewhere, _)));

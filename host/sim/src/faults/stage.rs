@@ -78,6 +78,16 @@ pub(super) struct Stage {
     pub(super) sabotage: Option<Sabotage>,
     seen: Seen,
     pub(super) story: VecDeque<String>,
+    /// The learning memory; none where none is attached.
+    memory: Option<Memory>,
+}
+
+/// A learning memory: it holds what it has read of the journal, and tells so when it gets to it.
+#[derive(Clone, Copy, Default)]
+struct Memory {
+    holds: u64,
+    /// Chance that it goes on, where it might.
+    diligence: f64,
 }
 
 impl Stage {
@@ -114,6 +124,7 @@ impl Stage {
             sabotage,
             seen: Seen::default(),
             story: VecDeque::new(),
+            memory: None,
         }
     }
 
@@ -135,6 +146,12 @@ impl Stage {
     }
 
     pub(super) fn play(&mut self) -> Result<(), Problem> {
+        if self.dice.chance(0.6) {
+            self.memory = Some(Memory {
+                holds: 0,
+                diligence: self.dice.unit(),
+            });
+        }
         let actor = || Actor::new("operator");
         self.now_command(Command::StartHost {
             version: "0.1.0".into(),
@@ -195,6 +212,10 @@ impl Stage {
         }
         if batch.is_empty() {
             batch.push((Sender::Elsewhere, Command::Tick));
+        }
+        if let Some(command) = self.ingest() {
+            // Told like anything else: late, twice, or never.
+            self.send(0, Message::ToHost(Sender::Elsewhere, command));
         }
         batch.extend(self.served().map(|command| (Sender::Elsewhere, command)));
         self.host_step(batch)?;
@@ -362,6 +383,29 @@ impl Stage {
     fn put(&mut self, delay: Millis, message: Message) {
         self.sent += 1;
         self.messages.insert((self.world.now + delay, self.sent), message);
+    }
+
+    /// The learning memory reads what the journal holds, at its own pace. Now and then it is built anew.
+    fn ingest(&mut self) -> Option<Command> {
+        let memory = self.memory.as_mut()?;
+        let committed = self.world.coordinator().state().totals.outcomes;
+        if self.dice.chance(0.01) {
+            memory.holds = 0;
+        } else if memory.holds < committed && self.dice.chance(memory.diligence) {
+            memory.holds += 1 + self.dice.roll(committed - memory.holds);
+        } else if !self.dice.chance(0.05) {
+            return None;
+        }
+        Some(Command::ReportIngest {
+            outcomes: memory.holds.min(committed),
+        })
+    }
+
+    /// The faults are over: the memory catches up.
+    pub(super) fn catch_up(&mut self) {
+        if let Some(memory) = &mut self.memory {
+            memory.diligence = 1.0;
+        }
     }
 
     /// Standard requests, while a candidate is on trial.

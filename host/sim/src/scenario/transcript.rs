@@ -145,6 +145,21 @@ fn detail(event: &Event) -> String {
             pairs,
             decision,
         } => format!("{candidate} {pairs} more, decision {decision}"),
+        Event::IngestReported { outcomes } => format!("{outcomes} outcomes"),
+        Event::GateBlocked {
+            candidate,
+            stage,
+            answer_due,
+            lag,
+            limit,
+            until,
+        } => {
+            let what = if *answer_due { "the answer" } else { "the evaluation" };
+            format!(
+                "{candidate} {stage:?}: {what} waits until {} s, lag {lag} over {limit}",
+                (until - crate::world::EPOCH_MS) as f64 / 1000.0
+            )
+        }
         Event::CandidateHeld {
             candidate,
             reason,
