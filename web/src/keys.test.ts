@@ -4,10 +4,10 @@ import { keyHandler } from './keys';
 function keyboard() {
   const done: string[] = [];
   let time = 0;
-  const handle = keyHandler({ go: (hash) => done.push(hash), search: () => done.push('search'), theme: () => done.push('theme'), help: () => done.push('help') }, () => time);
+  const handle = keyHandler({ go: (hash) => done.push(hash), search: () => done.push('search'), theme: () => done.push('theme'), help: () => done.push('help'), palette: () => done.push('palette') }, () => time);
   const press = (key: string, change: Partial<KeyboardEvent> = {}) =>
     // Only these members are read.
-    handle({ key, ctrlKey: false, metaKey: false, altKey: false, defaultPrevented: false, target: null, preventDefault() {}, ...change } as KeyboardEvent);
+    handle({ key, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, defaultPrevented: false, target: null, preventDefault() {}, ...change } as KeyboardEvent);
   return { done, press, wait: (ms: number) => (time += ms) };
 }
 
@@ -36,4 +36,23 @@ test('single keys, and never with a modifier', () => {
   press('t', { ctrlKey: true });
   press('/', { metaKey: true });
   expect(done).toEqual(['help', 'search', 'theme']);
+});
+
+test('Ctrl or Cmd with K opens the palette, with nothing else held', () => {
+  const { done, press } = keyboard();
+  press('k', { ctrlKey: true });
+  press('K', { metaKey: true });
+  press('k', { ctrlKey: true, altKey: true });
+  press('k', { ctrlKey: true, defaultPrevented: true });
+  press('k');
+  expect(done).toEqual(['palette', 'palette']);
+});
+
+test('after g, a letter leads to each page', () => {
+  const { done, press } = keyboard();
+  for (const letter of 'ojdpmsi') {
+    press('g');
+    press(letter);
+  }
+  expect(done).toEqual(['#/', '#/jobs', '#/decisions', '#/policies', '#/promotion', '#/settings', '#/diagnostics']);
 });

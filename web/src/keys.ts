@@ -7,6 +7,10 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: 'g j', what: 'Jobs' },
   { keys: 'g d', what: 'Decisions' },
   { keys: 'g p', what: 'Policies' },
+  { keys: 'g m', what: 'Promotion' },
+  { keys: 'g s', what: 'Settings' },
+  { keys: 'g i', what: 'Diagnostics' },
+  { keys: 'Ctrl K', what: 'Command palette: pages, commands, numbers (Cmd on a Mac)' },
   { keys: '/', what: 'Search jobs' },
   { keys: 't', what: 'Theme: system, light, dark' },
   { keys: '?', what: 'This help' },
@@ -21,6 +25,7 @@ export type Actions = {
   search(): void;
   theme(): void;
   help(): void;
+  palette(): void;
 };
 
 const SEQUENCE_MS = 1_200;
@@ -29,6 +34,13 @@ const SEQUENCE_MS = 1_200;
 export function keyHandler(actions: Actions, now: () => number): (event: KeyboardEvent) => void {
   let goAt: number | null = null;
   return (event) => {
+    // This one also counts in a field: it types nothing there. The editor's own keys go first.
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 'k' && !event.defaultPrevented && !asked(event.target)) {
+      goAt = null;
+      actions.palette();
+      event.preventDefault();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
     const going = goAt !== null && now() - goAt < SEQUENCE_MS;
     goAt = null;
@@ -43,8 +55,13 @@ export function keyHandler(actions: Actions, now: () => number): (event: Keyboar
   };
 }
 
-const PLACES: Record<string, string> = { o: '#/', j: '#/jobs', d: '#/decisions', p: '#/policies' };
+const PLACES: Record<string, string> = { o: '#/', j: '#/jobs', d: '#/decisions', p: '#/policies', m: '#/promotion', s: '#/settings', i: '#/diagnostics' };
 
 function typing(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest('input, textarea, select, [contenteditable], [data-code-editor], dialog') !== null;
+}
+
+/** A question is answered or left first. */
+function asked(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest('dialog') !== null;
 }

@@ -1493,7 +1493,11 @@ etag: string, groups: Array<SettingsGroup>,
 /**
  * Facts that executors declare of themselves; not to be changed here.
  */
-declared: Array<SettingRow>, ceiling: Ceiling, running: RunningSplit, };
+declared: Array<SettingRow>,
+/**
+ * How many training runs there may really be, and what runs.
+ */
+capacity: Capacity, };
 
 /**
  * Settings that belong together.
@@ -1563,27 +1567,6 @@ training_max_active: number,
 effective: number,
 /**
  * The same in one sentence.
- */
-words: string, };
-
-/**
- * Runs under way by what they count against.
- */
-export type RunningSplit = {
-/**
- * Runs of all classes that are under way.
- */
-total: number,
-/**
- * Of these, training runs: they count against the training ceiling.
- */
-training: number,
-/**
- * Of these, evaluations, canaries and manual runs: they count against the global maximum only.
- */
-other: number,
-/**
- * Why the total may be above the training ceiling, in one sentence.
  */
 words: string, };
 
@@ -1993,25 +1976,9 @@ by: string, reason: string,
  */
 since: number | null,
 /**
- * Setting: most training runs.
+ * Most training runs, and what that follows from.
  */
-training_max: number,
-/**
- * Setting: most runs of all classes.
- */
-global_max: number,
-/**
- * Setting: slots of these that evaluations and canaries alone may take.
- */
-reserved_slots: number,
-/**
- * `global_max` less `reserved_slots`.
- */
-training_ceiling: number,
-/**
- * Most training runs: the lesser of `training_max` and `training_ceiling`.
- */
-training_cap: number,
+ceiling: Ceiling,
 /**
  * Training runs that may start now.
  */
@@ -2041,7 +2008,7 @@ total: number,
  */
 non_training: number,
 /**
- * Why the total may be above the training cap, and what the cap is the lesser of, in one sentence.
+ * Why the total may be above the training ceiling, in words.
  */
 explanation: string, };
 
