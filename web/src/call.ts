@@ -61,9 +61,13 @@ export const calls = {
     cli: ['policy', 'rollback', kind, ...(wholeSet ? ['--set'] : []), ...reasoned(reason)],
   }),
   rollBackModel: (reason: string): Call => ({ method: 'POST', path: '/api/v1/models/rollback', body: { reason }, cli: ['models', 'rollback', ...reasoned(reason)] }),
-  decideHeld: (tag: string, approve: boolean, reason: string): Call => {
+  /** `seen` is the decision that it was held with when it was looked at: a late click on another one does nothing. */
+  decideHeld: (tag: string, approve: boolean, reason: string, { seen, despiteGuards = false }: { seen?: number; despiteGuards?: boolean } = {}): Call => {
     const verb = approve ? 'approve' : 'reject';
-    return { method: 'POST', path: `/api/v1/models/${encodeURIComponent(tag)}/${verb}`, body: { reason }, cli: ['models', verb, tag, ...reasoned(reason)] };
+    const word = { ...(seen === undefined ? {} : { decision: seen }), ...(despiteGuards ? { despite_guards: true } : {}), reason };
+    return { method: 'POST', path: `/api/v1/models/${encodeURIComponent(tag)}/${verb}`, body: word, cli: ['models', verb, tag, ...reasoned(reason)] };
   },
+  pinModel: (tag: string, pinned: boolean, reason: string): Call => ({ method: 'POST', path: `/api/v1/models/${encodeURIComponent(tag)}/${pinned ? 'pin' : 'unpin'}`, body: { reason } }),
+  prune: (plan: string, keep: number, reason: string): Call => ({ method: 'POST', path: '/api/v1/models/prune', body: { plan, keep, reason } }),
   cancelJob: (id: number, reason: string): Call => ({ method: 'POST', path: `/api/v1/jobs/${id}/cancel`, body: { reason }, cli: ['cancel', String(id), ...reasoned(reason)] }),
 };

@@ -147,18 +147,24 @@ export async function rollBackModel(current: string, previous: string): Promise<
   return act(perform(calls.rollBackModel(reason)), { text: `${previous} is back in service` });
 }
 
+/** What was seen of a held candidate, where more is known than its tag. */
+export type Held = { decision: number; approving: string; rejecting: string; forbidden: string | null };
+
 /** A person's word on a candidate that the gate holds. */
-export async function decideHeld(tag: string, approve: boolean): Promise<boolean> {
+export async function decideHeld(tag: string, approve: boolean, held: Held | null = null): Promise<boolean> {
+  const guarded = approve && held?.forbidden ? held.forbidden : null;
+  const call = (reason: string) => calls.decideHeld(tag, approve, reason, held === null ? {} : { seen: held.decision, despiteGuards: guarded !== null });
+  const what = approve ? (held?.approving ?? `${tag} moves to its next stage as if the gate had let it pass.`) : (held?.rejecting ?? `${tag} leaves the way into service; the next window raises another candidate.`);
   const reason = await ui.ask({
-    call: ({ reason }) => calls.decideHeld(tag, approve, reason),
-    title: approve ? `Let ${tag} go on?` : `Turn ${tag} down?`,
-    text: approve ? `${tag} moves to its next stage as if the gate had let it pass.` : `${tag} leaves the way into service; the next window raises another candidate.`,
-    confirm: approve ? 'Approve' : 'Turn down',
-    danger: !approve,
+    title: approve ? (guarded === null ? `Let ${tag} go on?` : `Let ${tag} go on despite a guard?`) : `Turn ${tag} down?`,
+    text: guarded === null ? what : `A guard forbids it: ${guarded} ${what}`,
+    confirm: approve ? (guarded === null ? 'Approve' : 'Approve despite the guard') : 'Turn down',
+    danger: !approve || guarded !== null,
     suggestion: '',
+    call: ({ reason }) => call(reason),
   });
   if (reason === null) return false;
-  return act(perform(calls.decideHeld(tag, approve, reason)), { text: approve ? `${tag} goes on` : `${tag} is turned down` });
+  return act(perform(call(reason)), { text: approve ? `${tag} goes on` : `${tag} is turned down` });
 }
 
 export async function cancelJob(id: number, name: string): Promise<boolean> {

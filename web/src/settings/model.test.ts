@@ -100,6 +100,7 @@ test('a search looks at names, labels and help', () => {
 
 test('values in words, each kind of nothing apart', () => {
   expect([valueWords(null), valueWords(false), valueWords(0, 's'), valueWords('queued_only'), valueWords(0.2, 'share')]).toEqual(['none', 'off', '0 s', 'queued only', '0.2']);
+  expect([valueWords(1, 'runs'), valueWords(2, 'runs'), valueWords(1, 'successes'), valueWords(1, 'ms'), valueWords(1, 'bits per byte')]).toEqual(['1 run', '2 runs', '1 success', '1 ms', '1 bits per byte']);
 });
 
 test('the call that is shown is the one that is sent', () => {

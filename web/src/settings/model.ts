@@ -117,7 +117,13 @@ export function valueWords(value: Value, unit = ''): string {
   if (value === null) return 'none';
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (typeof value === 'string') return value.replaceAll('_', ' ');
-  return unit === '' || unit === 'share' ? number(value) : `${number(value)} ${unit}`;
+  return unit === '' || unit === 'share' ? number(value) : `${number(value)} ${value === 1 ? one(unit) : unit}`;
+}
+
+/** `runs` of one: `run`. What is no plural stays. */
+function one(unit: string): string {
+  if (unit.endsWith('sses')) return unit.slice(0, -2);
+  return unit.length > 2 && unit.endsWith('s') ? unit.slice(0, -1) : unit;
 }
 
 export function diffWords({ label, before, after }: SettingDiff): string {
