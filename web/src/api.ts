@@ -13,6 +13,11 @@ export function write<T>(path: string, body: unknown, signal?: AbortSignal): Pro
   return request<T>(path, posted(body, 'application/json', signal));
 }
 
+/** Changes what is named in the body, and leaves the rest as it is. */
+export function patch<T>(path: string, body: unknown): Promise<Result<T>> {
+  return request<T>(path, { ...posted(body, 'application/json'), method: 'PATCH' });
+}
+
 /**
  * Asks for an answer that comes line by line, and hands over each line as it comes. Ended by `signal`, nothing more is handed
  * over, and the problem's code is `aborted`.

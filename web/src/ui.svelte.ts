@@ -21,7 +21,11 @@ export type Question = {
   suggestion: string;
   /** Further things to choose, beside the reason. */
   choices?: Choice[];
+  /** Further things to write, beside the reason. */
+  fields?: Field[];
 };
+
+export type Field = { name: string; label: string; value: string; numeric: boolean };
 
 export type Choice = {
   name: string;

@@ -1993,25 +1993,9 @@ by: string, reason: string,
  */
 since: number | null,
 /**
- * Setting: most training runs.
+ * Most training runs, and what that follows from.
  */
-training_max: number,
-/**
- * Setting: most runs of all classes.
- */
-global_max: number,
-/**
- * Setting: slots of these that evaluations and canaries alone may take.
- */
-reserved_slots: number,
-/**
- * `global_max` less `reserved_slots`.
- */
-training_ceiling: number,
-/**
- * Most training runs: the lesser of `training_max` and `training_ceiling`.
- */
-training_cap: number,
+ceiling: Ceiling,
 /**
  * Training runs that may start now.
  */
@@ -2041,7 +2025,7 @@ total: number,
  */
 non_training: number,
 /**
- * Why the total may be above the training cap, and what the cap is the lesser of, in one sentence.
+ * Why the total may be above the training ceiling, in words.
  */
 explanation: string, };
 
