@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Checks, ENDED, expect, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until } from './harness.mjs';
+import { queueChecks } from './queue.mjs';
 import { startMock } from '../../web/dev/mock.mjs';
 
 const checks = new Checks();
@@ -682,6 +683,8 @@ for (const size of Object.keys(SIZES)) {
     }
   }
 }
+
+await queueChecks(checks, browser);
 
 await browser.close();
 mock.close();

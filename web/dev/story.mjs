@@ -4,6 +4,7 @@
  */
 
 import { Desk, NO_TRIALS } from './policies.mjs';
+import { Backlog } from './queue.mjs';
 
 const HOSTS = ['novel', 'speeches', 'recipes', 'minutes', 'ledger', 'weather'];
 const KINDS = ['source-selection', 'retry', 'promotion-gate', 'curriculum'];
@@ -66,6 +67,7 @@ export class Story {
       problem: null,
       ...structuredClone(NO_TRIALS),
     }));
+    this.backlog = new Backlog(this);
     this.desk = new Desk(this, () => hex(this.random));
     if (scene === 'busy') {
       this.queue('Letters, volume 2', 'novel', 'cli');
@@ -75,6 +77,7 @@ export class Story {
       this.swap('retry', '1.1.0', 'longer pauses for infra faults');
       this.refuse('retry');
       this.desk.trials();
+      this.backlog.scene();
       this.samples = [];
     }
   }
@@ -94,7 +97,7 @@ export class Story {
   }
 
   pick() {
-    const pending = this.sources.filter((source) => !source.until);
+    const pending = this.sources.filter((source) => !source.until && this.backlog.mayPick(source));
     if (pending.length === 0) {
       this.plant();
       return;
@@ -102,7 +105,7 @@ export class Story {
     const hosts = [...new Set(pending.map((source) => source.host))];
     const scored = pending.map((source) => {
       const wait = (this.at - source.queuedAt) / 10_000;
-      const lane = source.lane === 'queue' ? 2 : 0;
+      const lane = (source.lane === 'queue' ? 2 : 0) + source.priority;
       const fresh = this.jobs.slice(0, 3).some((job) => job.host === source.host) ? -0.8 : 0.4;
       return { source, terms: [lane, round(wait), fresh, round(this.random() * 0.1)] };
     });
@@ -313,6 +316,7 @@ export class Story {
   queue(title, host, origin, priority = 0) {
     const source = { id: this.nextSource++, title, host: host ?? HOSTS[Math.floor(this.random() * HOSTS.length)], lane: origin === 'curriculum' ? 'curriculum' : 'queue', origin, priority, queuedAt: this.at, attempts: 0, until: null };
     this.sources.push(source);
+    this.backlog.added(source);
     this.seq += 1;
     return source;
   }

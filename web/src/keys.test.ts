@@ -56,3 +56,21 @@ test('after g, a letter leads to each page', () => {
   }
   expect(done).toEqual(['#/', '#/jobs', '#/decisions', '#/policies', '#/promotion', '#/settings', '#/diagnostics']);
 });
+
+test('j, k and x move in a list where there is one, and j after g does not', () => {
+  const moves: string[] = [];
+  const done: string[] = [];
+  let has = true;
+  const handle = keyHandler({ go: (hash) => done.push(hash), search() {}, theme() {}, help() {}, palette() {}, list: (move) => (moves.push(move), has) }, () => 0);
+  let taken = 0;
+  const press = (key: string) => handle({ key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, defaultPrevented: false, target: null, preventDefault: () => (taken += 1) } as unknown as KeyboardEvent);
+  for (const key of ['j', 'k', 'x']) press(key);
+  expect([moves, taken]).toEqual([['next', 'previous', 'choose'], 3]);
+  press('g');
+  press('j');
+  expect([moves.length, done]).toEqual([3, ['#/jobs']]);
+  has = false;
+  taken = 0;
+  press('x');
+  expect(taken).toBe(0);
+});

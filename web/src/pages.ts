@@ -1,10 +1,10 @@
 /** The pages, as the navigation and the command palette list them. */
 
-import { parseRoute, type Route } from './route';
+import type { Route } from './route';
 
-export type Place = { page: Route['page'] | 'queue' | 'campaigns'; text: string; href: string; what: string; also: readonly string[] };
+export type Place = { page: Route['page']; text: string; href: string; what: string; also: readonly string[] };
 
-const ALL: readonly Place[] = [
+export const PLACES: readonly Place[] = [
   { page: 'overview', text: 'Overview', href: '#/', what: 'Is it training, on what, is it getting better, what is wrong', also: [''] },
   { page: 'queue', text: 'Queue', href: '#/queue', what: 'What waits to be trained on, and what comes next', also: ['source'] },
   { page: 'campaigns', text: 'Campaigns', href: '#/campaigns', what: 'Many sources of one definition', also: ['campaign'] },
@@ -15,6 +15,3 @@ const ALL: readonly Place[] = [
   { page: 'settings', text: 'Settings', href: '#/settings', what: 'Live settings, their history and presets', also: [] },
   { page: 'diagnostics', text: 'Diagnostics', href: '#/diagnostics', what: 'Health, heartbeat, improvement evidence', also: [] },
 ];
-
-/** A page that this build does not have is not offered. */
-export const PLACES: readonly Place[] = ALL.filter(({ href }) => parseRoute(href).page !== 'missing');

@@ -24,7 +24,11 @@ export type Question = {
   choices?: Choice[];
   /** The request that follows from the answer, to be shown beside the button. */
   call?: (answer: Answer) => Call;
+  /** Further things to write, beside the reason. */
+  fields?: Field[];
 };
+
+export type Field = { name: string; label: string; value: string; numeric: boolean };
 
 export type Choice = {
   name: string;

@@ -1,7 +1,7 @@
 /** What the command palette offers, and which of it fits what was typed. */
 
 import { PLACES } from '../pages';
-import { href, parseRoute } from '../route';
+import { href } from '../route';
 import type { Dashboard } from '../wire';
 import { kindName } from '../words';
 
@@ -62,16 +62,12 @@ function jumps(typed: string): Item[] {
     const named = (name: string) => name.startsWith(word);
     if (named('run') || named('job')) found.push(go('run', `Run ${number}`, 'Its curve, log and outcome', href({ page: 'job', id: number })));
     if (named('decision')) found.push(go('decision', `Decision ${number}`, 'What was asked, answered, and why', href({ page: 'decision', id: number })));
-    if (named('source')) offer(found, go('source', `Source ${number}`, 'Its place in the queue', `#/queue/${number}`));
-    if (named('campaign')) offer(found, go('campaign', `Campaign c-${number}`, 'How far it is', `#/campaigns/${number}`));
+    if (named('source')) found.push(go('source', `Source ${number}`, 'Its place in the queue', href({ page: 'source', id: number })));
+    if (named('campaign')) found.push(go('campaign', `Campaign c-${number}`, 'How far it is', href({ page: 'campaign', id: number, cursor: '' })));
     if (named('seq') || named('entry')) found.push(go('seq', `Evidence since position ${number}`, 'What has become better since', href({ page: 'diagnostics', since: String(number) })));
   }
   if (/^[0-9a-f]{8,64}$/.test(text) && /[a-f]/.test(text)) found.push(go('version', `Policy version ${text.slice(0, 12)}`, 'Its code, settings and history', href({ page: 'version', digest: text })));
   return found;
-}
-
-function offer(found: Item[], item: Item): void {
-  if (item.command.do === 'go' && parseRoute(item.command.hash).page !== 'missing') found.push(item);
 }
 
 /** The best first; without anything typed, all of it in its order. */
