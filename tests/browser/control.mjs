@@ -301,9 +301,10 @@ export async function controlChecks(checks, browser) {
     await screenshot(page, 'mock-promotion-held-desktop-light');
     await held.getByRole('button', { name: 'Approve', exact: true }).click();
     expect(await page.locator('dialog[open] button[type=submit]').isDisabled(), 'it can be approved without a reason');
-    const sent = page.waitForRequest((request) => request.url().endsWith(`/models/${tag}/approve`));
+    const sent = page.waitForRequest((request) => request.url().endsWith('/api/v1/promotion/approve'));
     await why('the figures hold', 'Approve');
-    expect((await sent).postDataJSON().decision === (mock.story.candidate.heldFor ?? null), 'it does not name what was seen');
+    const { candidate, decision } = (await sent).postDataJSON();
+    expect(candidate === tag && decision === mock.story.candidate.heldFor, 'it does not name what was seen');
     await page.waitForSelector('[data-promotion=canary]');
     await held.waitFor({ state: 'detached' });
     expect(mock.story.candidate.tag === tag && mock.story.candidate.stage === 'canary', 'it did not go on');
