@@ -8,6 +8,7 @@
 
 import { spawn } from 'node:child_process';
 import { Checks, ENDED, expect, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until, WAIT_MS } from './harness.mjs';
+import { hostQueueChecks } from './queue.mjs';
 
 const url = process.env.POINTSMAN_URL;
 if (!url) {
@@ -288,6 +289,8 @@ await checks.check('stop drains, start goes on, and both show', async () => {
   await page.waitForSelector('[data-training=running]');
 });
 
+await hostQueueChecks(checks, page, home);
+
 await checks.check('controls have names', () => expectNames(page));
 await checks.check('no console error, no failed request, no other origin', async () => {
   expect(troubles.length === 0, () => troubles.join('\n'));
@@ -304,6 +307,12 @@ for (const size of Object.keys(SIZES)) {
         await page.waitForSelector('[data-feed]');
         await until(page, () => Number(document.querySelector('figure[data-points]')?.dataset.points) > 1, null, 'a curve');
         await screenshot(page, `host-overview-${size}-${theme}`);
+        await expectNoSidewaysScroll(page);
+        await expectContrast(page);
+        await page.goto(`${home}#/queue`);
+        await until(page, () => document.querySelectorAll('[data-figure][data-known=true]').length === 5, null, 'five figures');
+        await page.waitForSelector('[data-next]:not([data-next=unknown])');
+        await screenshot(page, `host-queue-${size}-${theme}`);
         await expectNoSidewaysScroll(page);
         await expectContrast(page);
         for (const [name, hash] of [['policies', '#/policies'], ['policy', `#/policies/${brought?.kind ?? 'retry'}`]]) {
