@@ -9,6 +9,10 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: 'g j', what: 'Jobs' },
   { keys: 'g d', what: 'Decisions' },
   { keys: 'g p', what: 'Policies' },
+  { keys: 'g m', what: 'Promotion' },
+  { keys: 'g s', what: 'Settings' },
+  { keys: 'g i', what: 'Diagnostics' },
+  { keys: 'Ctrl K', what: 'Command palette: pages, commands, numbers (Cmd on a Mac)' },
   { keys: 'j', what: 'In a list: next row; k: the row before' },
   { keys: 'Enter', what: 'In a list: open the row' },
   { keys: 'x', what: 'In a list: choose the row, or not' },
@@ -26,6 +30,7 @@ export type Actions = {
   search(): void;
   theme(): void;
   help(): void;
+  palette(): void;
   /** Answers whether there was a list to move in. */
   list?(move: ListMove): boolean;
 };
@@ -38,6 +43,13 @@ const SEQUENCE_MS = 1_200;
 export function keyHandler(actions: Actions, now: () => number): (event: KeyboardEvent) => void {
   let goAt: number | null = null;
   return (event) => {
+    // This one also counts in a field: it types nothing there. The editor's own keys go first.
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 'k' && !event.defaultPrevented && !asked(event.target)) {
+      goAt = null;
+      actions.palette();
+      event.preventDefault();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
     const going = goAt !== null && now() - goAt < SEQUENCE_MS;
     goAt = null;
@@ -53,7 +65,7 @@ export function keyHandler(actions: Actions, now: () => number): (event: Keyboar
   };
 }
 
-const PLACES: Record<string, string> = { o: '#/', q: '#/queue', c: '#/campaigns', j: '#/jobs', d: '#/decisions', p: '#/policies' };
+const PLACES: Record<string, string> = { o: '#/', q: '#/queue', c: '#/campaigns', j: '#/jobs', d: '#/decisions', p: '#/policies', m: '#/promotion', s: '#/settings', i: '#/diagnostics' };
 
 const LIST: Record<string, ListMove> = { j: 'next', k: 'previous', x: 'choose' };
 
@@ -77,4 +89,9 @@ export function moveInList(move: ListMove, root: Document = document): boolean {
 
 function typing(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest('input:not([type=checkbox]), textarea, select, [contenteditable], [data-code-editor], dialog') !== null;
+}
+
+/** A question is answered or left first. */
+function asked(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest('dialog') !== null;
 }

@@ -21,7 +21,17 @@ const routes: [string, Route][] = [
   ['#/policies/retry/edit?from=0123abcd', { page: 'editor', kind: 'retry', from: '0123abcd' }],
   ['#/policies/versions/0123abcd', { page: 'version', digest: '0123abcd' }],
   ['#/policies/diff?a=0123abcd&b=4567cdef', { page: 'diff', a: '0123abcd', b: '4567cdef' }],
+  ['#/promotion', { page: 'promotion', at: '' }],
+  ['#/promotion?at=2026-01-02T03%3A04', { page: 'promotion', at: '2026-01-02T03:04' }],
+  ['#/settings', { page: 'settings', search: '' }],
+  ['#/settings?q=guard', { page: 'settings', search: 'guard' }],
+  ['#/diagnostics', { page: 'diagnostics', since: '' }],
+  ['#/diagnostics?since=812', { page: 'diagnostics', since: '812' }],
 ];
+
+test('a baseline that is no position is none', () => {
+  expect(parseRoute('#/diagnostics?since=now')).toEqual({ page: 'diagnostics', since: '' });
+});
 
 test.each(routes)('%s there and back', (address, route) => {
   expect(parseRoute(address)).toEqual(route);

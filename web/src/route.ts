@@ -15,6 +15,10 @@ export type Route =
   | { page: 'editor'; kind: string; from: string }
   | { page: 'version'; digest: string }
   | { page: 'diff'; a: string; b: string }
+  | { page: 'promotion'; at: string }
+  | { page: 'settings'; search: string }
+  /** `since` is the journal position that improvement is told from; empty for where this visit began. */
+  | { page: 'diagnostics'; since: string }
   | { page: 'missing'; path: string };
 
 /** What the backlog is narrowed to. No status stands for what is open, `all` for the ended, too. */
@@ -32,6 +36,9 @@ export function parseRoute(hash: string): Route {
   if (parts.length === 1 && first === 'campaigns') return { page: 'campaigns' };
   if (parts.length === 1 && first === 'jobs') return { page: 'jobs', status: params.get('status') ?? '', search: params.get('q') ?? '' };
   if (parts.length === 1 && first === 'decisions') return { page: 'decisions', kind: params.get('kind') ?? '' };
+  if (parts.length === 1 && first === 'promotion') return { page: 'promotion', at: params.get('at') ?? '' };
+  if (parts.length === 1 && first === 'settings') return { page: 'settings', search: params.get('q') ?? '' };
+  if (parts.length === 1 && first === 'diagnostics') return { page: 'diagnostics', since: /^[0-9]{1,15}$/.test(params.get('since') ?? '') ? params.get('since')! : '' };
   if (first === 'policies') return parsePolicies(parts.slice(1), params) ?? { page: 'missing', path };
   if (parts.length === 2 && second !== undefined && /^[0-9]{1,15}$/.test(second)) {
     if (first === 'queue') return { page: 'source', id: Number(second) };
@@ -97,6 +104,12 @@ export function href(route: Route): string {
       return `#/policies/versions/${route.digest}`;
     case 'diff':
       return '#/policies/diff' + query({ a: route.a, b: route.b });
+    case 'promotion':
+      return '#/promotion' + query({ at: route.at });
+    case 'settings':
+      return '#/settings' + query({ q: route.search });
+    case 'diagnostics':
+      return '#/diagnostics' + query({ since: route.since });
     case 'missing':
       return '#' + route.path;
   }

@@ -569,7 +569,11 @@ made_at: number, host: string | null,
 /**
  * When it was retired; none while it is kept.
  */
-retired_at: number | null, live: boolean, };
+retired_at: number | null, live: boolean,
+/**
+ * By whom and why it is pinned; none where retention may take it.
+ */
+pinned: string | null, };
 
 /**
  * A time at which another model went live, and why.
@@ -1493,7 +1497,11 @@ etag: string, groups: Array<SettingsGroup>,
 /**
  * Facts that executors declare of themselves; not to be changed here.
  */
-declared: Array<SettingRow>, ceiling: Ceiling, running: RunningSplit, };
+declared: Array<SettingRow>,
+/**
+ * How many training runs there may really be, and what runs.
+ */
+capacity: Capacity, };
 
 /**
  * Settings that belong together.
@@ -1563,27 +1571,6 @@ training_max_active: number,
 effective: number,
 /**
  * The same in one sentence.
- */
-words: string, };
-
-/**
- * Runs under way by what they count against.
- */
-export type RunningSplit = {
-/**
- * Runs of all classes that are under way.
- */
-total: number,
-/**
- * Of these, training runs: they count against the training ceiling.
- */
-training: number,
-/**
- * Of these, evaluations, canaries and manual runs: they count against the global maximum only.
- */
-other: number,
-/**
- * Why the total may be above the training ceiling, in one sentence.
  */
 words: string, };
 
@@ -2432,6 +2419,561 @@ refused: number,
  * Empty ones.
  */
 blank: number, };
+
+/**
+ * `GET /api/v1/promotion`: whether successes reach live models, step by step, each claim with the entry that proves it.
+ * When the proof was made, how old it is and how long it may be shown is its view stamp.
+ */
+export type Promotion = { view: ViewStamp,
+/**
+ * none, collecting, eval_due, evaluating, canary, applying, applied, rolled_back, blocked, held
+ */
+state: string, state_label: string,
+/**
+ * What the state means, in one sentence.
+ */
+phase: string,
+/**
+ * What happens next, or what somebody may do.
+ */
+next_action: string, worker: PromotionWorker, window: PromotionWindow,
+/**
+ * The latest attempt to evaluate a candidate: when, with what result, why, and when it is tried again.
+ */
+evaluation: EvaluationAttempt,
+/**
+ * The latest thing that went wrong, of whatever class.
+ */
+last_error: LastError | null,
+/**
+ * Whether accepted candidates wait for a person; the setting promotion_hold.
+ */
+hold: boolean,
+/**
+ * The named uses that route to a model.
+ */
+roles: Array<RoleCard>,
+/**
+ * Models that went live after they passed their evaluation and canary.
+ */
+live_applies: number,
+/**
+ * The latest of them.
+ */
+last_apply: LiveChange | null,
+/**
+ * The latest change of the live model, also by a rollback.
+ */
+last_switch: LiveChange | null,
+/**
+ * The candidate's stage, or none: none, evaluating, canary, watching, held
+ */
+candidate_state: string,
+/**
+ * The candidate under way.
+ */
+candidate: PromotionCandidate | null,
+/**
+ * The latest candidate of which the way is over.
+ */
+ended: PromotionCandidate | null,
+/**
+ * Models that something routes to or works with, use by use.
+ */
+routing: Array<RoutedModel>, unused: UnusedModels, retention: RetentionCard, outcomes: OutcomeCounters, };
+
+/**
+ * Whether promotion goes on.
+ */
+export type PromotionWorker = {
+/**
+ * idle, running, blocked, down
+ */
+status: string, status_label: string,
+/**
+ * What it does, or what it waits for.
+ */
+text: string,
+/**
+ * The cure.
+ */
+fix: string | null, };
+
+/**
+ * Successes toward the next evaluation.
+ */
+export type PromotionWindow = {
+/**
+ * Which window this is, from 1.
+ */
+ordinal: number,
+/**
+ * Successes that make an evaluation due; a live setting.
+ */
+size: number,
+/**
+ * Successes since the watermark, at most the size.
+ */
+done: number,
+/**
+ * Successes that are missing until the next evaluation is due.
+ */
+remaining: number,
+/**
+ * The done part of the window as a percentage.
+ */
+percent: number,
+/**
+ * All successful outcomes so far.
+ */
+successes: number,
+/**
+ * Successes that evaluations have used up already.
+ */
+watermark: number,
+/**
+ * Successes since the watermark; above the size where a candidate is under way while the window is full.
+ */
+delta: number,
+/**
+ * Successes in all at which the next evaluation is due: the watermark plus the size.
+ */
+next_target: number,
+/**
+ * When a window was full last; none before the first.
+ */
+reached_at: number | null,
+/**
+ * Mean time between the latest successes, stretched while the next is late; none before two of them.
+ */
+interval_ms: number | null,
+/**
+ * When the window will be full at that rate; none where nothing runs, too few successes tell a rate, or it is full.
+ */
+eta_at: number | null, recent: RecentOutcomes, };
+
+/**
+ * A named use of models.
+ */
+export type RoleCard = {
+/**
+ * controller, standard
+ */
+slug: string, label: string,
+/**
+ * What routes to it.
+ */
+text: string,
+/**
+ * The tag that is live in this role; none before the first model.
+ */
+tag: string | null,
+/**
+ * Since when.
+ */
+since: number | null,
+/**
+ * The tag that really answers now, where the role answers requests: another one while a model is being loaded.
+ */
+answering: string | null,
+/**
+ * The latest switch of this role.
+ */
+last_switch: LiveChange | null,
+/**
+ * Promotions that went live in this role.
+ */
+live_applies: number,
+/**
+ * When the latest of them did.
+ */
+last_apply_at: number | null, };
+
+/**
+ * A candidate with its proof.
+ */
+export type PromotionCandidate = { card: CandidateCard,
+/**
+ * Position in the journal of the entry that raised it.
+ */
+raised_seq: number | null, canary: CanaryProgress,
+/**
+ * None before its evaluation has compared anything.
+ */
+quality: Quality | null,
+/**
+ * Its latest decisions, newest first; at most 20.
+ */
+decisions: Array<DecisionRow>,
+/**
+ * How many decisions there were about it in all.
+ */
+decision_count: number,
+/**
+ * Where a person has to decide.
+ */
+held: HeldCard | null,
+/**
+ * Where its way is over.
+ */
+ended: CandidateEnding | null, };
+
+/**
+ * A share of the standard requests on trial.
+ */
+export type CanaryProgress = {
+/**
+ * none, running, passed, failed, inconclusive
+ */
+status: string, status_label: string,
+/**
+ * Pairs seen so far: requests that both models scored; none where no canary runs.
+ */
+have: number | null,
+/**
+ * Pairs at which the gate looks next; none where no canary runs.
+ */
+wanted: number | null,
+/**
+ * Most pairs of a canary; then it is over, proven or not.
+ */
+cap: number,
+/**
+ * Share of standard requests that the candidate answers while in canary.
+ */
+share: number,
+/**
+ * What the candidate served in its present stage.
+ */
+candidate: ServedCard,
+/**
+ * What the baseline served beside it.
+ */
+baseline: ServedCard, };
+
+/**
+ * Standard requests served on trial.
+ */
+export type ServedCard = {
+/**
+ * Requests served.
+ */
+requests: number,
+/**
+ * Those among them that failed.
+ */
+failed: number,
+/**
+ * Their mean latency; none without requests.
+ */
+latency_ms: number | null, };
+
+/**
+ * What the evaluation measured: held-out loss in bits per byte, lower is better.
+ */
+export type Quality = {
+/**
+ * The candidate's mean over hosts.
+ */
+candidate: number,
+/**
+ * The baseline's mean over hosts, on the same texts.
+ */
+baseline: number,
+/**
+ * Candidate less baseline: below zero the candidate is better.
+ */
+delta: number,
+/**
+ * Lower end of the 95 % interval of the delta for the pairs as they are; none where a host has fewer than two. The gate
+ * decides by its own test, which also holds for repeated looks.
+ */
+low: number | null,
+/**
+ * Upper end of that interval.
+ */
+high: number | null,
+/**
+ * Held-out texts that both models were scored on.
+ */
+pairs: number,
+/**
+ * What the interval shows: better, worse, no_difference_shown, unknown
+ */
+reading: string,
+/**
+ * The gate's latest verdict: advance, need_more, reject, hold, roll_back, none
+ */
+verdict: string, };
+
+/**
+ * A candidate waits for a person.
+ */
+export type HeldCard = {
+/**
+ * The stage that it leaves when it is approved: evaluate, canary, watch
+ */
+from: string,
+/**
+ * gate: the gate would not decide; setting: the gate accepts it, and promotion_hold is on
+ */
+cause: string, cause_label: string, reason: string,
+/**
+ * Since when it waits.
+ */
+since: number,
+/**
+ * The decision that it is held with. Sent back with approve or reject, it makes a late click do nothing.
+ */
+decision: number,
+/**
+ * What a guard forbids as the settings are now; then an approval has to say that it is despite the guard.
+ */
+forbidden: string | null,
+/**
+ * What approving does.
+ */
+approving: string,
+/**
+ * What rejecting does.
+ */
+rejecting: string, };
+
+/**
+ * How a candidate's way ended.
+ */
+export type CandidateEnding = {
+/**
+ * kept, rejected, rolled_back
+ */
+end: string, end_label: string,
+/**
+ * When it ended.
+ */
+at: number, reason: string,
+/**
+ * Number of the gate's decision, where one ended it.
+ */
+decision: number | null,
+/**
+ * The person, where one ended it.
+ */
+actor: string | null, };
+
+/**
+ * A model that something routes to or works with.
+ */
+export type RoutedModel = { tag: string,
+/**
+ * live, candidate, baseline, rollback_target, line, run
+ */
+slug: string, label: string,
+/**
+ * Share of the standard requests that it answers, where it answers any.
+ */
+share: number | null, };
+
+/**
+ * Installed models that nothing uses.
+ */
+export type UnusedModels = {
+/**
+ * How many there are, exactly.
+ */
+count: number,
+/**
+ * What they take on disk.
+ */
+bytes: number,
+/**
+ * The newest of them; at most 20.
+ */
+sample: Array<RetainedModel>, };
+
+/**
+ * How models are kept.
+ */
+export type RetentionCard = {
+/**
+ * Newest models kept besides those in use; the setting keep_models.
+ */
+keep: number,
+/**
+ * Installed models.
+ */
+installed: number,
+/**
+ * What they take on disk.
+ */
+installed_bytes: number,
+/**
+ * Pinned models: never pruned.
+ */
+pinned: number,
+/**
+ * Models that a prune would retire now.
+ */
+prunable: number,
+/**
+ * What that would free.
+ */
+prunable_bytes: number,
+/**
+ * The rule in words.
+ */
+text: string, };
+
+/**
+ * The outcome log, counted.
+ */
+export type OutcomeCounters = {
+/**
+ * Training runs that have succeeded or failed.
+ */
+outcomes: number,
+/**
+ * Those that have succeeded.
+ */
+successes: number,
+/**
+ * Those that have failed, each attempt by itself.
+ */
+failures: number,
+/**
+ * Training runs that were cancelled; no outcome.
+ */
+cancelled: number,
+/**
+ * Candidates raised so far.
+ */
+candidates: number,
+/**
+ * Candidates that were turned down.
+ */
+rejected: number,
+/**
+ * Candidates that were live and were taken back.
+ */
+rolled_back: number, };
+
+/**
+ * A model with what keeps it.
+ */
+export type RetainedModel = { tag: string,
+/**
+ * Size of its file.
+ */
+bytes: number,
+/**
+ * When it was made.
+ */
+made_at: number,
+/**
+ * Host that it was trained on last.
+ */
+host: string | null,
+/**
+ * All that keeps it; empty where it goes.
+ */
+kept_for: Array<KeptForRow>,
+/**
+ * By whom and why it is pinned.
+ */
+pinned: string | null, };
+
+/**
+ * A reason to keep a model.
+ */
+export type KeptForRow = {
+/**
+ * live, candidate, baseline, rollback_target, line, run, pinned, newest
+ */
+slug: string, label: string, };
+
+/**
+ * `GET /api/v1/models/prune`: what a prune would do now. Nothing is changed.
+ */
+export type PrunePlan = { view: ViewStamp,
+/**
+ * Newest models kept besides those in use.
+ */
+keep: number,
+/**
+ * Names what would go: sent with the prune, it is refused where something else would go by then.
+ */
+plan: string,
+/**
+ * What would go, oldest first; at most 500 are listed.
+ */
+go: Array<RetainedModel>,
+/**
+ * How many would go, exactly.
+ */
+go_count: number,
+/**
+ * What that would free.
+ */
+go_bytes: number,
+/**
+ * What would stay and why, newest first; at most 500 are listed.
+ */
+stay: Array<RetainedModel>,
+/**
+ * How many would stay, exactly.
+ */
+stay_count: number,
+/**
+ * What they take.
+ */
+stay_bytes: number, };
+
+/**
+ * What a prune did.
+ */
+export type Pruned = {
+/**
+ * Tags that went, oldest first; empty where nothing had to.
+ */
+models: Array<string>,
+/**
+ * What that frees.
+ */
+bytes: number, };
+
+/**
+ * `GET /api/v1/models/live-at?at=TIME`: which model was live in each role then, and why.
+ */
+export type LiveAt = {
+/**
+ * The time that was asked about.
+ */
+at: number,
+/**
+ * One for each role.
+ */
+roles: Array<LiveRole>, };
+
+/**
+ * What was live in a role at a time.
+ */
+export type LiveRole = {
+/**
+ * controller, standard
+ */
+role: string, role_label: string,
+/**
+ * The entry that made it live: model, time, cause, decision or person, reason; none before the first model.
+ */
+change: LiveChange | null,
+/**
+ * When the next model went live in this role; none while it is still live.
+ */
+until: number | null,
+/**
+ * Why it was live, in one sentence.
+ */
+why: string, };
+
 
 /** A point of a loss curve: step, training loss, held-out loss. */
 export type Point = [number, number | null, number | null];
