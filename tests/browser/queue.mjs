@@ -42,10 +42,11 @@ export async function queueChecks(checks, browser) {
     const fresh = await openPage(browser, home);
     let release;
     const held = new Promise((resolve) => (release = resolve));
-    await fresh.page.route('**/api/v1/queue', async (route) => (await held, route.continue()));
+    // Neither the feed nor what the page asks for is answered yet.
+    await fresh.page.routeWebSocket(/\/ws/, async (socket) => (await held, socket.connectToServer()));
+    await fresh.page.route('**/api/v1/*', async (route) => (await held, route.continue()));
     try {
       await fresh.page.goto(`${home}/#/queue`);
-      await live(fresh.page);
       await fresh.page.waitForSelector('[data-control=unknown]');
       expect((await fresh.page.locator('[data-figure=state]').getAttribute('data-known')) === 'false', 'the state is told before it is known');
       const top = () => fresh.page.evaluate(() => document.querySelector('[data-now-next]').getBoundingClientRect().top + scrollY);
@@ -66,9 +67,9 @@ export async function queueChecks(checks, browser) {
     expect(titles.length > 0 && titles.every((title) => title.includes('Letters')), `shows ${titles}`);
     expect((await page.inputValue('input[name=filter-text]')) === 'Letters', 'the field does not show the filter');
     await page.fill('input[name=filter-text]', 'no such title');
-    await page.waitForSelector('[data-empty=no_match]');
+    await page.waitForSelector('[data-backlog] [data-empty=no-match]');
     expect(page.url().includes('text=no+such+title'), `the address is ${page.url()}`);
-    await page.locator('[data-empty]').getByRole('link', { name: 'Clear filter' }).click();
+    await page.locator('[data-backlog] [data-empty]').getByRole('link', { name: 'Clear filter' }).click();
     await page.waitForSelector('tr[data-source]');
     expect(page.url().endsWith('#/queue'), `the address is ${page.url()}`);
     await page.locator('nav[aria-label=Status]').getByRole('link', { name: 'Done' }).click();
@@ -295,9 +296,9 @@ export async function queueChecks(checks, browser) {
     const opened = await openPage(browser, empty.url, { size: 'phone' });
     try {
       await opened.page.goto(`${empty.url}/#/queue`);
-      await opened.page.waitForSelector('[data-empty=nothing_yet]');
+      await opened.page.waitForSelector('[data-backlog] [data-empty=nothing-yet]');
       await opened.page.waitForSelector('[data-control=stopped]');
-      await opened.page.locator('[data-idle]', { hasText: 'stopped' }).waitFor();
+      await opened.page.locator('[data-now] [data-empty=not-now]', { hasText: 'stopped' }).waitFor();
       expect((await opened.page.locator('[data-figure=queue] strong').innerText()) === '0', 'zero is not told as zero');
       expect((await opened.page.locator('[data-figure=success] strong').innerText()) === '–', 'no outcome is told as a share');
       await screenshot(opened.page, 'mock-queue-empty-phone-light');
