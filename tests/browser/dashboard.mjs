@@ -8,6 +8,7 @@
 
 import { spawn } from 'node:child_process';
 import { Checks, ENDED, expect, expectAccessible, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until, WAIT_MS } from './harness.mjs';
+import { hostQueueChecks } from './queue.mjs';
 
 const url = process.env.POINTSMAN_URL;
 if (!url) {
@@ -18,7 +19,7 @@ const home = new URL('/', url).href;
 
 const checks = new Checks();
 const browser = await launch();
-const { page, troubles, close } = await openPage(browser, home, { allow: [ENDED] });
+const { page, troubles, close } = await openPage(browser, home, { allow: [ENDED, /422/] });
 // The editor warns before a text is lost; here it may be.
 page.on('dialog', (dialog) => dialog.accept());
 
@@ -380,6 +381,7 @@ await checks.check('the proof of promotion stands on this host’s own figures',
   await expectAccessible(page);
   await screenshot(page, 'host-promotion-desktop-light');
 });
+await hostQueueChecks(checks, page, home);
 
 await checks.check('controls have names', () => expectNames(page));
 await checks.check('no console error, no failed request, no other origin', async () => {
@@ -397,6 +399,12 @@ for (const size of Object.keys(SIZES)) {
         await page.waitForSelector('[data-feed]');
         await until(page, () => Number(document.querySelector('figure[data-points]')?.dataset.points) > 1, null, 'a curve');
         await screenshot(page, `host-overview-${size}-${theme}`);
+        await expectNoSidewaysScroll(page);
+        await expectContrast(page);
+        await page.goto(`${home}#/queue`);
+        await until(page, () => document.querySelectorAll('[data-figure][data-known=true]').length === 5, null, 'five figures');
+        await page.waitForSelector('[data-next]:not([data-next=unknown])');
+        await screenshot(page, `host-queue-${size}-${theme}`);
         await expectNoSidewaysScroll(page);
         await expectContrast(page);
         for (const [name, hash] of [['policies', '#/policies'], ['policy', `#/policies/${brought?.kind ?? 'retry'}`]]) {

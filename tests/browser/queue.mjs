@@ -42,10 +42,11 @@ export async function queueChecks(checks, browser) {
     const fresh = await openPage(browser, home);
     let release;
     const held = new Promise((resolve) => (release = resolve));
-    await fresh.page.route('**/api/v1/queue', async (route) => (await held, route.continue()));
+    // Neither the feed nor what the page asks for is answered yet.
+    await fresh.page.routeWebSocket(/\/ws/, async (socket) => (await held, socket.connectToServer()));
+    await fresh.page.route('**/api/v1/*', async (route) => (await held, route.continue()));
     try {
       await fresh.page.goto(`${home}/#/queue`);
-      await live(fresh.page);
       await fresh.page.waitForSelector('[data-control=unknown]');
       expect((await fresh.page.locator('[data-figure=state]').getAttribute('data-known')) === 'false', 'the state is told before it is known');
       const top = () => fresh.page.evaluate(() => document.querySelector('[data-now-next]').getBoundingClientRect().top + scrollY);
@@ -66,9 +67,9 @@ export async function queueChecks(checks, browser) {
     expect(titles.length > 0 && titles.every((title) => title.includes('Letters')), `shows ${titles}`);
     expect((await page.inputValue('input[name=filter-text]')) === 'Letters', 'the field does not show the filter');
     await page.fill('input[name=filter-text]', 'no such title');
-    await page.waitForSelector('[data-empty=no_match]');
+    await page.waitForSelector('[data-backlog] [data-empty=no-match]');
     expect(page.url().includes('text=no+such+title'), `the address is ${page.url()}`);
-    await page.locator('[data-empty]').getByRole('link', { name: 'Clear filter' }).click();
+    await page.locator('[data-backlog] [data-empty]').getByRole('link', { name: 'Clear filter' }).click();
     await page.waitForSelector('tr[data-source]');
     expect(page.url().endsWith('#/queue'), `the address is ${page.url()}`);
     await page.locator('nav[aria-label=Status]').getByRole('link', { name: 'Done' }).click();
@@ -238,7 +239,7 @@ export async function queueChecks(checks, browser) {
     await why('maintenance at nine', 'Stop training');
     await page.waitForSelector('[data-control=draining] [data-desired=stopped]');
     await control.getByText('maintenance at nine').waitFor();
-    await page.locator('[data-hold=stopped]', { hasText: 'maintenance at nine' }).waitFor();
+    await page.locator('[data-hold=training_stopped]', { hasText: 'maintenance at nine' }).waitFor();
     await control.getByRole('button', { name: 'Start training' }).click();
     await page.waitForSelector('[data-control=running] [data-desired=started]');
   });
@@ -295,9 +296,9 @@ export async function queueChecks(checks, browser) {
     const opened = await openPage(browser, empty.url, { size: 'phone' });
     try {
       await opened.page.goto(`${empty.url}/#/queue`);
-      await opened.page.waitForSelector('[data-empty=nothing_yet]');
+      await opened.page.waitForSelector('[data-backlog] [data-empty=nothing-yet]');
       await opened.page.waitForSelector('[data-control=stopped]');
-      await opened.page.locator('[data-idle]', { hasText: 'stopped' }).waitFor();
+      await opened.page.locator('[data-now] [data-empty=not-now]', { hasText: 'stopped' }).waitFor();
       expect((await opened.page.locator('[data-figure=queue] strong').innerText()) === '0', 'zero is not told as zero');
       expect((await opened.page.locator('[data-figure=success] strong').innerText()) === '–', 'no outcome is told as a share');
       await screenshot(opened.page, 'mock-queue-empty-phone-light');
@@ -345,4 +346,89 @@ export async function queueChecks(checks, browser) {
     }
   }
   mock.close();
+}
+
+/** The same on a host that really runs; `page` is open on it and live. It leaves the host training, as it found it. */
+export async function hostQueueChecks(checks, page, home) {
+  const answer = async (path) => (await fetch(new URL(path, home))).json();
+  const mark = Date.now();
+  const enqueue = page.locator('[data-enqueue]');
+  const open = (hash) => page.evaluate((hash) => (location.hash = hash), hash);
+  const why = async (reason, button) => {
+    await page.locator('dialog[open] input[name=reason]').fill(reason);
+    await page.locator('dialog[open]').getByRole('button', { name: button, exact: true }).click();
+  };
+
+  await checks.check('the queue’s page tells what the host tells', async () => {
+    await page.keyboard.press('g');
+    await page.keyboard.press('q');
+    await until(page, () => document.querySelectorAll('[data-figure][data-known=true]').length === 5, null, 'five figures');
+    await page.waitForSelector('[data-next]:not([data-next=unknown])');
+    const { queue, capacity } = await answer('/api/v1/queue');
+    expect((await page.getAttribute('[data-lanes]', 'data-lanes')) === queue.lane_mode, 'another lane mode');
+    expect((await page.locator('[data-ceiling]').innerText()).includes(capacity.ceiling.words), 'the ceiling is not explained in the host’s words');
+    await screenshot(page, 'host-queue-desktop-light');
+  });
+
+  await checks.check('stop is wanted with a reason, drains, and holds everything back', async () => {
+    await page.locator('[data-control]').getByRole('button', { name: 'Stop training' }).click();
+    await why('browser test of the queue', 'Stop training');
+    await page.waitForSelector('[data-control=stopped] [data-desired=stopped]');
+    await page.locator('[data-control]').getByText('browser test of the queue').waitFor();
+    await page.waitForSelector('[data-hold=training_stopped]');
+  });
+
+  await checks.check('one run is queued with host and priority, and its page says why it is not picked', async () => {
+    await enqueue.locator('input[name=title]').fill(`browser queue ${mark}`);
+    await enqueue.locator('input[name=host]').fill('novel');
+    await enqueue.locator('input[name=priority]').fill('5');
+    await enqueue.getByRole('button', { name: 'Queue one run' }).click();
+    const row = page.locator('tr[data-source]', { hasText: `browser queue ${mark}` });
+    await row.locator('td.priority', { hasText: '5' }).waitFor();
+    await row.getByRole('link', { name: `browser queue ${mark}` }).click();
+    await page.waitForSelector('[data-source-page][data-status=pending]');
+    await page.waitForSelector('[data-why-not]:not([data-why-not=unknown])');
+    await page.locator('.why', { hasText: 'stopped' }).first().waitFor();
+  });
+
+  await checks.check('it is disabled for a reason, and enabled by undo', async () => {
+    await page.getByRole('button', { name: 'Disable' }).click();
+    await why('browser test', 'Disable');
+    await page.waitForSelector('[data-source-page][data-status=disabled]');
+    await page.getByRole('button', { name: 'Undo' }).last().click();
+    await page.waitForSelector('[data-source-page][data-status=pending]');
+  });
+
+  await checks.check('a file is imported: good lines are queued, the bad one is told', async () => {
+    await open('#/queue');
+    const lines = [JSON.stringify({ title: `browser import ${mark}`, host: 'novel' }), '{ broken', JSON.stringify({ title: `browser import ${mark} b`, priority: 2 })];
+    await page.locator('[data-import] input[type=file]').setInputFiles({ name: 'browser.jsonl', mimeType: 'application/x-ndjson', buffer: Buffer.from(lines.join('\n')) });
+    await page.locator('[data-report]', { hasText: '2 queued, 0 known before, 1 refused' }).waitFor();
+    await page.waitForSelector('tr[data-refused="2"]');
+    const { sources } = await answer(`/api/v1/sources?text=browser import ${mark}`);
+    expect(sources.length === 2 && sources.every(({ origin }) => origin === 'ui'), () => JSON.stringify(sources));
+  });
+
+  await checks.check('a campaign is queued, begins after a start, and is cancelled', async () => {
+    await enqueue.locator('input[name=title]').fill(`browser campaign ${mark}`);
+    await enqueue.locator('input[name=host]').fill('novel');
+    await enqueue.locator('input[name=priority]').fill('9');
+    await enqueue.locator('input[name=size]').fill('3');
+    await enqueue.getByRole('button', { name: 'Queue a campaign' }).click();
+    await page.waitForSelector('[data-campaign-page][data-state=queued]');
+    await until(page, () => document.querySelectorAll('tr[data-source]').length === 3, null, 'three rows');
+    const campaign = await page.getAttribute('[data-campaign-page]', 'data-campaign-page');
+    await open('#/queue');
+    await page.locator('[data-control]').getByRole('button', { name: 'Start training' }).click();
+    await page.waitForSelector('[data-control=running] [data-desired=started]');
+    await open(`#/campaigns/${campaign}`);
+    await page.waitForSelector('[data-campaign-page][data-state=running]');
+    await page.locator('tr[data-source]:not([data-status=pending])').first().waitFor();
+    await page.getByRole('button', { name: 'Cancel the campaign' }).click();
+    await why('browser test is over', 'Cancel the campaign');
+    await page.waitForSelector('[data-campaign-page][data-state=cancelled]');
+    await screenshot(page, 'host-campaign-desktop-light');
+    await open('#/');
+    await page.waitForSelector('[data-training=running]');
+  });
 }

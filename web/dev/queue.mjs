@@ -166,7 +166,7 @@ export class Backlog {
     candidates.sort((a, b) => b.score - a.score);
     const [pick, ...others] = candidates;
     const holds = [];
-    if (!story.training.enabled) holds.push({ code: 'stopped', sources: null, text: `Training is stopped by ${story.training.by}: ${story.training.reason}.`, fix: 'pointsman train start --reason WHY' });
+    if (!story.training.enabled) holds.push({ code: 'training_stopped', sources: null, text: `Training was stopped by ${story.training.by}: ${story.training.reason}.`, fix: 'pointsman train start' });
     if (this.running().length > 0) holds.push({ code: 'no_slot', sources: null, text: 'All 1 training slots are taken.', fix: null });
     const excluded = [];
     const kept = (code, count, text) => count > 0 && excluded.push({ code, sources: count, text, fix: null });

@@ -24,11 +24,6 @@ export function perform<T>(call: Call): Promise<Result<T>> {
   return request<T>(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
 }
 
-/** Changes what is named in the body, and leaves the rest as it is. */
-export function patch<T>(path: string, body: unknown): Promise<Result<T>> {
-  return request<T>(path, { ...posted(body, 'application/json'), method: 'PATCH' });
-}
-
 /**
  * Asks for an answer that comes line by line, and hands over each line as it comes. Ended by `signal`, nothing more is handed
  * over, and the problem's code is `aborted`.

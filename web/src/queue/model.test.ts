@@ -3,6 +3,7 @@ import { WHOLE_BACKLOG } from '../route';
 import { campaignFactory, candidateOf, decisionFactory, jobFactory, sourceFactory } from '../testing/factories';
 import type { NowRow, Problem } from '../wire';
 import {
+  cancelCampaignCall,
   campaignMark,
   campaignParts,
   campaignSources,
@@ -13,16 +14,17 @@ import {
   fieldProblems,
   importOf,
   isNarrowed,
+  lockCall,
   narrowed,
   othersBehind,
   parseDraft,
   refusedCsv,
-  requestOf,
   sourcesPath,
   sourceStory,
   tellingTerms,
   throughBytes,
   undoOf,
+  verbCall,
   verbsFor,
   verbsForAll,
   whyNow,
@@ -45,11 +47,11 @@ test('another filter begins at the first page', () => {
 });
 
 test('an empty page says which kind of empty it is', () => {
-  expect(emptiness(WHOLE_BACKLOG, false).kind).toBe('nothing_yet');
-  expect(emptiness({ ...WHOLE_BACKLOG, status: 'all' }, false).kind).toBe('nothing_yet');
-  expect(emptiness({ ...WHOLE_BACKLOG, host: 'novel' }, false)).toMatchObject({ kind: 'no_match', why: 'No source matches host “novel”.' });
-  expect(emptiness({ ...WHOLE_BACKLOG, text: 'rare' }, true)).toMatchObject({ kind: 'no_match', what: 'No match so far' });
-  expect(emptiness({ ...WHOLE_BACKLOG, cursor: 'x1' }, false).kind).toBe('end');
+  expect(emptiness(WHOLE_BACKLOG, false).kind).toBe('nothing-yet');
+  expect(emptiness({ ...WHOLE_BACKLOG, status: 'all' }, false).kind).toBe('nothing-yet');
+  expect(emptiness({ ...WHOLE_BACKLOG, host: 'novel' }, false)).toMatchObject({ kind: 'no-match', why: 'No source matches host “novel”.' });
+  expect(emptiness({ ...WHOLE_BACKLOG, text: 'rare' }, true)).toMatchObject({ kind: 'no-match', what: 'No match so far' });
+  expect(emptiness({ ...WHOLE_BACKLOG, cursor: 'x1' }, false).kind).toBe('no-match');
 });
 
 test('what runs or has ended cannot be changed here', () => {
@@ -66,10 +68,12 @@ test('of several, each verb tells for which it is; a title is for one alone', ()
   expect(verbsForAll([sourceFactory.pending(1)]).map(({ verb }) => verb)).toContain('title');
 });
 
-test('a verb becomes the host’s request', () => {
-  expect(requestOf('priority', 7, { reason: 'urgent', priority: 5 })).toEqual({ method: 'PATCH', path: '/api/v1/sources/7', body: { priority: 5, reason: 'urgent' } });
-  expect(requestOf('move', 7, { reason: 'later', lane: 'curriculum' })).toEqual({ method: 'POST', path: '/api/v1/sources/7/move', body: { lane: 'curriculum', reason: 'later' } });
-  expect(requestOf('run', 7, { reason: 'now' })).toEqual({ method: 'POST', path: '/api/v1/sources/7/run', body: { reason: 'now' } });
+test('a verb becomes the host’s request, and the command line’s', () => {
+  expect(verbCall('priority', 7, { reason: 'urgent', priority: 5 })).toEqual({ method: 'PATCH', path: '/api/v1/sources/7', body: { priority: 5, reason: 'urgent' }, cli: ['queue', 'edit', '7', '--priority', '5', '--reason', 'urgent'] });
+  expect(verbCall('move', 7, { reason: 'later', lane: 'curriculum' })).toMatchObject({ method: 'POST', path: '/api/v1/sources/7/move', body: { lane: 'curriculum', reason: 'later' } });
+  expect(verbCall('run', 7, { reason: 'now' })).toEqual({ method: 'POST', path: '/api/v1/sources/7/run', body: { reason: 'now' }, cli: ['queue', 'run', '7', '--reason', 'now'] });
+  expect(cancelCampaignCall(3, true, 'over')).toEqual({ method: 'POST', path: '/api/v1/campaigns/3/cancel', body: { reason: 'over', end_runs: true }, cli: ['campaign', 'cancel', 'c-3', '--end-runs', '--reason', 'over'] });
+  expect(lockCall('campaign', 'c-3', 'order').cli).toEqual(['queue', 'lock', 'c-3', '--campaign', '--reason', 'order']);
 });
 
 test('what can be undone is undone to what the row showed', () => {
@@ -109,8 +113,8 @@ test('each fault stands at its field, and what has none beside the form', () => 
 
 test('one run and a campaign are sent differently', () => {
   const draft = { ...EMPTY_DRAFT, title: ' Letters ', host: ' novel ', priority: '3', size: '12', reason: 'why' };
-  expect(parseDraft(draft, false)).toEqual({ body: { title: 'Letters', host: 'novel', priority: 3, origin: 'ui' }, wrong: {} });
-  expect(parseDraft(draft, true)).toEqual({ body: { title: 'Letters', host: 'novel', priority: 3, size: 12, reason: 'why' }, wrong: {} });
+  expect(parseDraft(draft, false)).toEqual({ call: { method: 'POST', path: '/api/v1/sources', body: { title: 'Letters', host: 'novel', priority: 3, origin: 'ui' }, cli: ['queue', 'add', '--title', 'Letters', '--host', 'novel', '--priority', '3'] }, wrong: {} });
+  expect(parseDraft(draft, true)).toEqual({ call: { method: 'POST', path: '/api/v1/campaigns', body: { title: 'Letters', host: 'novel', priority: 3, size: 12, reason: 'why' }, cli: ['campaign', 'start', '--title', 'Letters', '--host', 'novel', '--priority', '3', '--size', '12', '--reason', 'why'] }, wrong: {} });
   expect(parseDraft({ ...draft, priority: '1.5', size: '' }, true).wrong).toEqual({ priority: 'a whole number', size: 'a whole number' });
   // Bounds are the host's to know.
   expect(parseDraft({ ...draft, size: '99999999' }, true).wrong).toEqual({});

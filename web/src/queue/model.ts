@@ -1,5 +1,6 @@
 /** What the pages of queue, sources and campaigns show, worked out from what the host says. Headline numbers come from the host. */
 
+import type { Call } from '../call';
 import { WHOLE_BACKLOG, type QueueFilter } from '../route';
 import type { Mark } from '../words';
 import type { CampaignRow, DecisionRow, Excluded, ImportLine, ImportProgress, ImportReport, JobRow, NextCandidate, NextPick, NowRow, Problem, RefusedLine, SourceRow } from '../wire';
@@ -41,17 +42,17 @@ export function isNarrowed(filter: QueueFilter): boolean {
   return Object.entries(filter).some(([name, value]) => name !== 'cursor' && value !== '');
 }
 
-export type Nothing = { kind: 'nothing_yet' | 'no_match' | 'end'; what: string; why: string };
+export type Nothing = { kind: 'nothing-yet' | 'no-match'; what: string; why: string };
 
 /** Why a page of the backlog holds no row. */
 export function emptiness(filter: QueueFilter, hasMore: boolean): Nothing {
-  if (hasMore) return { kind: 'no_match', what: 'No match so far', why: 'The host looks at a bounded number of rows per page, and found none in these. The next page goes on.' };
-  if (filter.cursor !== '') return { kind: 'end', what: 'No more sources', why: 'This page lies behind the last row.' };
+  if (hasMore) return { kind: 'no-match', what: 'No match so far', why: 'The host looks at a bounded number of rows per page, and found none in these. The next page goes on.' };
+  if (filter.cursor !== '') return { kind: 'no-match', what: 'No more sources', why: 'This page lies behind the last row.' };
   const only = Object.entries(filter).filter(([name, value]) => value !== '' && name !== 'cursor');
   if (only.length === 0 || (only.length === 1 && filter.status === 'all')) {
-    return { kind: 'nothing_yet', what: 'Nothing is pending', why: 'Queue a source or a campaign below, or bring a file in; the curriculum adds to its own lane by itself.' };
+    return { kind: 'nothing-yet', what: 'Nothing is pending', why: 'Queue a source or a campaign below, or bring a file in; the curriculum adds to its own lane by itself.' };
   }
-  return { kind: 'no_match', what: 'No match', why: `No source matches ${only.map(([name, value]) => `${name} “${value}”`).join(', ')}.` };
+  return { kind: 'no-match', what: 'No match', why: `No source matches ${only.map(([name, value]) => `${name} “${value}”`).join(', ')}.` };
 }
 
 const SOURCE_MARKS: Record<string, Mark> = {
@@ -114,41 +115,43 @@ export function verbsForAll(rows: readonly SourceRow[]): { verb: Verb; rows: Sou
   return verbs.map((verb) => ({ verb, rows: rows.filter((row) => verbsFor(row).includes(verb)) })).filter((one) => one.rows.length > 0);
 }
 
-export type Request = { method: 'POST' | 'PATCH'; path: string; body: Record<string, unknown> };
 export type Chosen = { reason: string; priority?: number; title?: string; lane?: string };
 
-export function requestOf(verb: Verb, source: number, { reason, priority, title, lane }: Chosen): Request {
+/** The verb as the request that does it. */
+export function verbCall(verb: Verb, source: number, { reason, priority, title, lane }: Chosen): Call {
   const path = `/api/v1/sources/${source}`;
+  const because = reason === '' ? [] : ['--reason', reason];
+  const cli = (word: string, ...more: string[]) => ['queue', word, String(source), ...more, ...because];
   switch (verb) {
     case 'priority':
-      return { method: 'PATCH', path, body: { priority, reason } };
+      return { method: 'PATCH', path, body: { priority, reason }, cli: cli('edit', '--priority', String(priority)) };
     case 'title':
-      return { method: 'PATCH', path, body: { title, reason } };
+      return { method: 'PATCH', path, body: { title, reason }, cli: cli('edit', '--title', title ?? '') };
     case 'move':
-      return { method: 'POST', path: `${path}/move`, body: { lane, reason } };
+      return { method: 'POST', path: `${path}/move`, body: { lane, reason }, cli: cli('move', '--lane', lane ?? '') };
     case 'disable':
     case 'enable':
     case 'cancel':
     case 'run':
-      return { method: 'POST', path: `${path}/${verb}`, body: { reason } };
+      return { method: 'POST', path: `${path}/${verb}`, body: { reason }, cli: cli(verb) };
   }
 }
 
 /** What brings the source back to how this row shows it; none where nothing does. */
-export function undoOf(verb: Verb, row: SourceRow): Request | null {
+export function undoOf(verb: Verb, row: SourceRow): Call | null {
   const reason = `${VERBS[verb].label.toLowerCase()} was undone on the dashboard`;
   switch (verb) {
     case 'priority':
-      return requestOf('priority', row.id, { reason, priority: row.priority });
+      return verbCall('priority', row.id, { reason, priority: row.priority });
     case 'title':
-      return requestOf('title', row.id, { reason, title: row.title });
+      return verbCall('title', row.id, { reason, title: row.title });
     case 'move':
-      return requestOf('move', row.id, { reason, lane: row.lane });
+      return verbCall('move', row.id, { reason, lane: row.lane });
     case 'disable':
       // A source that waited for its next attempt would come back as pending: that is another state.
-      return row.status === 'pending' ? requestOf('enable', row.id, { reason }) : null;
+      return row.status === 'pending' ? verbCall('enable', row.id, { reason }) : null;
     case 'enable':
-      return requestOf('disable', row.id, { reason });
+      return verbCall('disable', row.id, { reason });
     case 'cancel':
     case 'run':
       return null;
@@ -210,7 +213,7 @@ export type Draft = { title: string; host: string; lane: string; priority: strin
 
 export const EMPTY_DRAFT: Draft = { title: '', host: '', lane: 'queue', priority: '0', body: '', size: '10', reason: '' };
 
-export type Parsed = { body: Record<string, unknown>; wrong: Record<string, string> };
+export type Parsed = { call: Call; wrong: Record<string, string> };
 
 /** What of the draft is sent: for one run, or for a campaign. What cannot be sent at all is told at its field; the rest the host judges. */
 export function parseDraft(draft: Draft, campaign: boolean): Parsed {
@@ -219,15 +222,26 @@ export function parseDraft(draft: Draft, campaign: boolean): Parsed {
     if (!/^-?[0-9]{1,15}$/.test(text.trim())) wrong[name] = 'a whole number';
     return Number(text);
   };
-  const body: Record<string, unknown> = { title: draft.title.trim() };
-  if (draft.host.trim() !== '') body['host'] = draft.host.trim();
-  if (draft.body.trim() !== '') body['body'] = draft.body;
-  body['priority'] = whole('priority', draft.priority);
-  if (campaign) {
-    body['size'] = whole('size', draft.size);
-    if (draft.reason.trim() !== '') body['reason'] = draft.reason.trim();
-  } else body['origin'] = 'ui';
-  return { body, wrong };
+  const title = draft.title.trim();
+  const host = draft.host.trim();
+  const priority = whole('priority', draft.priority);
+  const body: Record<string, unknown> = { title };
+  const words = ['--title', title];
+  if (host !== '') {
+    body['host'] = host;
+    words.push('--host', host);
+  }
+  if (draft.body.trim() !== '') {
+    body['body'] = draft.body;
+    words.push('--body', draft.body);
+  }
+  body['priority'] = priority;
+  if (priority !== 0) words.push('--priority', draft.priority.trim());
+  if (!campaign) return { call: { method: 'POST', path: '/api/v1/sources', body: { ...body, origin: 'ui' }, cli: ['queue', 'add', ...words] }, wrong };
+  const size = whole('size', draft.size);
+  const reason = draft.reason.trim();
+  const because = reason === '' ? [] : ['--reason', reason];
+  return { call: { method: 'POST', path: '/api/v1/campaigns', body: { ...body, size, ...(reason === '' ? {} : { reason }) }, cli: ['campaign', 'start', ...words, '--size', draft.size.trim(), ...because] }, wrong };
 }
 
 // Imports.
@@ -313,4 +327,18 @@ export function sourceStory(row: SourceRow, jobs: readonly JobRow[]): Step[] {
   if (row.finished_at !== null) steps.push({ at: row.finished_at, text: `${row.status_label.toLowerCase()}${row.reason === null ? '' : `: ${row.reason}`}`, run: null });
   // What happened in the same moment stays in the order in which it can only have happened.
   return steps.map((step, at) => ({ step, at })).sort((a, b) => b.step.at - a.step.at || b.at - a.at).map(({ step }) => step);
+}
+
+export function cancelCampaignCall(campaign: number, endRuns: boolean, reason: string): Call {
+  const words = [...(endRuns ? ['--end-runs'] : []), ...(reason === '' ? [] : ['--reason', reason])];
+  return { method: 'POST', path: `/api/v1/campaigns/${campaign}/cancel`, body: { reason, end_runs: endRuns }, cli: ['campaign', 'cancel', campaignName(campaign), ...words] };
+}
+
+export function lockCall(key: string, value: string, reason: string): Call {
+  const words = [...(key === 'campaign' ? ['--campaign'] : []), ...(reason === '' ? [] : ['--reason', reason])];
+  return { method: 'POST', path: '/api/v1/queue/lock', body: { key, value, reason }, cli: ['queue', 'lock', value, ...words] };
+}
+
+export function unlockCall(reason: string): Call {
+  return { method: 'POST', path: '/api/v1/queue/unlock', body: { reason }, cli: ['queue', 'unlock', ...(reason === '' ? [] : ['--reason', reason])] };
 }

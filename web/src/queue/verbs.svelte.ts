@@ -1,19 +1,16 @@
 /** What is done with sources and campaigns at a press: why, the request, how it went, and the way back where there is one. */
 
-import { patch, write, type Result } from '../api';
-import { act, problemText, ui, type Question } from '../ui.svelte';
+import { perform } from '../api';
+import { calls, type Call } from '../call';
+import { act, problemText, ui, type Answer, type Question } from '../ui.svelte';
 import type { CampaignRow, LockCard, Problem, SourceRow } from '../wire';
-import { doneWords, requestOf, undoOf, VERBS, type Chosen, type Request, type Verb } from './model';
-
-function send({ method, path, body }: Request): Promise<Result<unknown>> {
-  return method === 'PATCH' ? patch(path, body) : write(path, body);
-}
+import { cancelCampaignCall, doneWords, lockCall, undoOf, unlockCall, verbCall, VERBS, type Chosen, type Verb } from './model';
 
 /** In their order, one at a time: a hundred at once would be turned away. */
-async function sendAll(requests: Request[]): Promise<Problem[]> {
+async function sendAll(requests: Call[]): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const request of requests) {
-    const result = await send(request);
+    const result = await perform(request);
     if (!result.ok) problems.push(result.problem);
   }
   return problems;
@@ -23,14 +20,11 @@ async function sendAll(requests: Request[]): Promise<Problem[]> {
 export async function doWith(verb: Verb, rows: SourceRow[], changed: () => void): Promise<void> {
   const answer = await ui.askMore(questionOf(verb, rows));
   if (answer === null) return;
-  const chosen: Chosen = { reason: answer.reason };
-  if (verb === 'priority') chosen.priority = Number(answer.chosen['priority']);
-  if (verb === 'title') chosen.title = (answer.chosen['title'] ?? '').trim();
-  if (verb === 'move') chosen.lane = answer.chosen['lane'] ?? '';
+  const chosen = chosenOf(verb, answer);
   const done: SourceRow[] = [];
   const problems: { row: SourceRow; problem: Problem }[] = [];
   for (const row of rows) {
-    const result = await send(requestOf(verb, row.id, chosen));
+    const result = await perform(verbCall(verb, row.id, chosen));
     if (result.ok) done.push(row);
     else problems.push({ row, problem: result.problem });
   }
@@ -57,18 +51,32 @@ export async function doWith(verb: Verb, rows: SourceRow[], changed: () => void)
   }
 }
 
-async function undone(requests: Request[], changed: () => void): Promise<void> {
+async function undone(requests: Call[], changed: () => void): Promise<void> {
   const [first] = await sendAll(requests);
   changed();
   if (first === undefined) ui.toast({ topic: 'undone', tone: 'info', text: 'It is as it was' });
   else ui.fail(first);
 }
 
+function chosenOf(verb: Verb, { reason, chosen: { priority, title, lane } }: Answer): Chosen {
+  const chosen: Chosen = { reason };
+  if (verb === 'priority') chosen.priority = Number(priority);
+  if (verb === 'title') chosen.title = (title ?? '').trim();
+  if (verb === 'move') chosen.lane = lane ?? '';
+  return chosen;
+}
+
 function questionOf(verb: Verb, rows: SourceRow[]): Question {
   const [first] = rows;
   const what = rows.length === 1 && first !== undefined ? `source ${first.id}` : `${rows.length} sources`;
   const name = rows.length === 1 && first !== undefined ? `“${first.title}”` : 'Each of them';
-  const common = { confirm: VERBS[verb].label, danger: VERBS[verb].danger, suggestion: '' };
+  const common = {
+    confirm: VERBS[verb].label,
+    danger: VERBS[verb].danger,
+    suggestion: '',
+    // Of several, the request of the first stands for the others.
+    call: (answer: Answer) => verbCall(verb, first?.id ?? 0, chosenOf(verb, answer)),
+  };
   switch (verb) {
     case 'run':
       return { ...common, title: `Run ${what} now?`, text: `${name} runs beside the automatic loop, as a manual run, in a slot that is not reserved and within the cap of its host.` };
@@ -95,12 +103,14 @@ function questionOf(verb: Verb, rows: SourceRow[]): Question {
 }
 
 export async function cancelCampaign(campaign: CampaignRow): Promise<boolean> {
+  const call = ({ reason, chosen }: Answer) => cancelCampaignCall(campaign.id, chosen['end_runs'] === 'yes', reason);
   const answer = await ui.askMore({
     title: `Cancel campaign ${campaign.name}?`,
     text: `What is queued of “${campaign.title}” leaves the backlog for good.`,
     confirm: 'Cancel the campaign',
     danger: true,
     suggestion: '',
+    call,
     choices: [
       {
         name: 'end_runs',
@@ -113,8 +123,7 @@ export async function cancelCampaign(campaign: CampaignRow): Promise<boolean> {
     ],
   });
   if (answer === null) return false;
-  const body = { reason: answer.reason, end_runs: answer.chosen['end_runs'] === 'yes' };
-  return act(write(`/api/v1/campaigns/${campaign.id}/cancel`, body), { text: `Campaign ${campaign.name} is cancelled` });
+  return act(perform(call(answer)), { text: `Campaign ${campaign.name} is cancelled` });
 }
 
 export async function stopWithReason(): Promise<boolean> {
@@ -124,12 +133,13 @@ export async function stopWithReason(): Promise<boolean> {
     confirm: 'Stop training',
     danger: true,
     suggestion: '',
+    call: ({ reason }) => calls.training(false, reason),
   });
   if (reason === null) return false;
-  return act(write('/api/training/stop', { reason }), {
+  return act(perform(calls.training(false, reason)), {
     topic: 'training',
     text: 'Training stops: runs under way end by themselves',
-    undo: () => void act(write('/api/training/start', { reason: 'stop was undone on the dashboard' }), { topic: 'training', text: 'Training goes on' }),
+    undo: () => void act(perform(calls.training(true, 'stop was undone on the dashboard')), { topic: 'training', text: 'Training goes on' }),
   });
 }
 
@@ -140,23 +150,26 @@ export async function unlock(lock: LockCard): Promise<boolean> {
     confirm: 'Release the lock',
     danger: false,
     suggestion: '',
+    call: ({ reason }) => unlockCall(reason),
   });
   if (reason === null) return false;
-  const again = { key: lock.key, value: lock.value, reason: 'release was undone on the dashboard' };
-  return act(write('/api/v1/queue/unlock', { reason }), {
+  const again = lockCall(lock.key, lock.value, 'release was undone on the dashboard');
+  return act(perform(unlockCall(reason)), {
     topic: 'lock',
     text: `The lock on ${lock.value} is released`,
-    undo: lock.holder === null ? () => void act(write('/api/v1/queue/lock', again), { topic: 'lock', text: `Locked to ${lock.value} again` }) : null,
+    undo: lock.holder === null ? () => void act(perform(again), { topic: 'lock', text: `Locked to ${lock.value} again` }) : null,
   });
 }
 
 export async function lockTo(): Promise<boolean> {
+  const call = ({ reason, chosen }: Answer) => lockCall(chosen['key'] ?? 'host', (chosen['value'] ?? '').trim(), reason);
   const answer = await ui.askMore({
     title: 'Lock selection?',
     text: 'Nothing but sources of this host, or of this campaign, is picked until the lock is released.',
     confirm: 'Lock',
     danger: false,
     suggestion: '',
+    call,
     choices: [
       {
         name: 'key',
@@ -170,10 +183,9 @@ export async function lockTo(): Promise<boolean> {
     fields: [{ name: 'value', label: 'Name of the host, or of the campaign (c-3)', value: '', numeric: false }],
   });
   if (answer === null) return false;
-  const { key, value } = answer.chosen;
-  return act(write('/api/v1/queue/lock', { key, value: (value ?? '').trim(), reason: answer.reason }), {
+  return act(perform(call(answer)), {
     topic: 'lock',
-    text: `Selection is locked to ${value}`,
-    undo: () => void act(write('/api/v1/queue/unlock', { reason: 'lock was undone on the dashboard' }), { topic: 'lock', text: 'The lock is released' }),
+    text: `Selection is locked to ${(answer.chosen['value'] ?? '').trim()}`,
+    undo: () => void act(perform(unlockCall('lock was undone on the dashboard')), { topic: 'lock', text: 'The lock is released' }),
   });
 }
