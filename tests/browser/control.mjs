@@ -243,7 +243,7 @@ export async function controlChecks(checks, browser) {
   await checks.check('settings: a field goes back to its default, and to what is live', async () => {
     await page.getByRole('button', { name: /^Loop interval: reset to the default/ }).click();
     await checkedIs(1);
-    await page.getByRole('button', { name: 'Loop interval: back to the live value' }).click();
+    await page.getByRole('button', { name: 'Loop interval: revert to the live value' }).click();
     await pendingIs(0);
   });
 
