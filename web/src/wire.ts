@@ -2974,6 +2974,5 @@ until: number | null,
  */
 why: string, };
 
-
 /** A point of a loss curve: step, training loss, held-out loss. */
 export type Point = [number, number | null, number | null];
