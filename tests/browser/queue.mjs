@@ -1,7 +1,7 @@
 /** Queue, sources and campaigns on the page alone: against a mock host of their own, whose story moves slowly. */
 
 import { readFileSync } from 'node:fs';
-import { expect, expectContrast, expectNames, expectNoSidewaysScroll, live, openPage, screenshot, SIZES, THEMES, until } from './harness.mjs';
+import { expect, expectAccessible, expectContrast, expectNames, expectNoSidewaysScroll, live, openPage, screenshot, SIZES, THEMES, until } from './harness.mjs';
 import { startMock } from '../../web/dev/mock.mjs';
 
 /** A run lasts minutes: nothing is picked, and nothing ends, while a check is under way. */
@@ -337,6 +337,7 @@ export async function queueChecks(checks, browser) {
             await screenshot(opened.page, `mock-${name}-${size}-${theme}`);
             await expectNoSidewaysScroll(opened.page);
             await expectContrast(opened.page);
+            if (size === 'desktop') await expectAccessible(opened.page);
           }
           expect(opened.troubles.length === 0, () => opened.troubles.join('\n'));
         } finally {

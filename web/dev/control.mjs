@@ -263,7 +263,7 @@ export class Control {
       state_label: state.window.state_label,
       phase: story.candidate ? `${story.candidate.tag} is compared with ${story.candidate.baseline}.` : 'The window collects successful outcomes.',
       next_action: state.next_action,
-      worker: { status: stage === 'held' ? 'blocked' : story.candidate ? 'running' : 'idle', status_label: stage === 'held' ? 'Blocked' : story.candidate ? 'Running' : 'Idle', text: stage === 'held' ? `${story.candidate.tag} waits for a person.` : 'It goes on by itself.', fix: stage === 'held' ? `\`pointsman models approve ${story.candidate.tag}\`` : null },
+      worker: { status: stage === 'held' ? 'blocked' : story.candidate ? 'running' : 'idle', status_label: stage === 'held' ? 'Blocked' : story.candidate ? 'Running' : 'Idle', text: stage === 'held' ? `${story.candidate.tag} waits for a person.` : 'It goes on by itself.', fix: stage === 'held' ? `\`pointsman promotion approve ${story.candidate.tag}\`` : null },
       window: { ordinal: story.applies + story.rejected + 1, size, done, remaining, percent: (done / size) * 100, successes: story.successes(), watermark, delta: story.successes() - watermark, next_target: watermark + size, reached_at: this.ended?.at ?? null, interval_ms: 12_000, eta_at: remaining > 0 && story.training.enabled ? story.at + remaining * 12_000 : null, recent: this.recent() },
       evaluation: this.evaluation(),
       last_error: this.lastError(),
@@ -372,6 +372,9 @@ export class Control {
       return answer(200, {});
     }
     switch (`${method} ${path}`) {
+      case 'POST /api/v1/promotion/approve':
+      case 'POST /api/v1/promotion/reject':
+        return this.decide(body.candidate, path.endsWith('approve'), body);
       case 'GET /api/v1/health':
         return answer(200, this.health());
       case 'GET /api/v1/snapshot':

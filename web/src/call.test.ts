@@ -26,6 +26,13 @@ test('no reason, no word for it', () => {
   expect(callLine(calls.decideHeld('m-3', false, ''))).toBe('POST /api/v1/models/m-3/reject');
 });
 
+test('a word on a held candidate names what was seen, so that a late click does nothing', () => {
+  const call = calls.decideHeld('m-3', true, 'reads well', { seen: 41, despiteGuards: true });
+  expect(callLine(call)).toBe('POST /api/v1/promotion/approve');
+  expect(call.body).toEqual({ candidate: 'm-3', decision: 41, despite_guards: true, reason: 'reads well' });
+  expect(asCli(call, ORIGIN)).toBe("pointsman promotion approve m-3 --decision 41 --despite-guards --reason 'reads well'");
+});
+
 test('a query leaves out what is not asked for', () => {
   expect(query({ dry_run: true, reason: '', force: false, cursor: undefined, limit: 5 })).toBe('?dry_run=true&limit=5');
   expect(query({ reason: '' })).toBe('');

@@ -64,10 +64,14 @@ export const calls = {
   /** `seen` is the decision that it was held with when it was looked at: a late click on another one does nothing. */
   decideHeld: (tag: string, approve: boolean, reason: string, { seen, despiteGuards = false }: { seen?: number; despiteGuards?: boolean } = {}): Call => {
     const verb = approve ? 'approve' : 'reject';
-    const word = { ...(seen === undefined ? {} : { decision: seen }), ...(despiteGuards ? { despite_guards: true } : {}), reason };
-    return { method: 'POST', path: `/api/v1/models/${encodeURIComponent(tag)}/${verb}`, body: word, cli: ['models', verb, tag, ...reasoned(reason)] };
+    if (seen === undefined) return { method: 'POST', path: `/api/v1/models/${encodeURIComponent(tag)}/${verb}`, body: { reason }, cli: ['models', verb, tag, ...reasoned(reason)] };
+    const despite = despiteGuards ? { despite_guards: true } : {};
+    return { method: 'POST', path: `/api/v1/promotion/${verb}`, body: { candidate: tag, decision: seen, ...despite, reason }, cli: ['promotion', verb, tag, '--decision', String(seen), ...(despiteGuards ? ['--despite-guards'] : []), ...reasoned(reason)] };
   },
-  pinModel: (tag: string, pinned: boolean, reason: string): Call => ({ method: 'POST', path: `/api/v1/models/${encodeURIComponent(tag)}/${pinned ? 'pin' : 'unpin'}`, body: { reason } }),
-  prune: (plan: string, keep: number, reason: string): Call => ({ method: 'POST', path: '/api/v1/models/prune', body: { plan, keep, reason } }),
+  pinModel: (tag: string, pinned: boolean, reason: string): Call => {
+    const verb = pinned ? 'pin' : 'unpin';
+    return { method: 'POST', path: `/api/v1/models/${encodeURIComponent(tag)}/${verb}`, body: { reason }, cli: ['models', verb, tag, ...reasoned(reason)] };
+  },
+  prune: (plan: string, keep: number, reason: string): Call => ({ method: 'POST', path: '/api/v1/models/prune', body: { plan, keep, reason }, cli: ['models', 'prune', '--keep', String(keep), '--plan', plan, ...reasoned(reason)] }),
   cancelJob: (id: number, reason: string): Call => ({ method: 'POST', path: `/api/v1/jobs/${id}/cancel`, body: { reason }, cli: ['cancel', String(id), ...reasoned(reason)] }),
 };

@@ -98,7 +98,7 @@ remaining: number,
  */
 watermark: number,
 /**
- * collecting, evaluating, canary, watching, held, none
+ * none, collecting, eval_due, evaluating, canary, applied, rolled_back, blocked, held
  */
 state: string, state_label: string, };
 
@@ -571,7 +571,7 @@ made_at: number, host: string | null,
  */
 retired_at: number | null, live: boolean,
 /**
- * By whom and why it is pinned; none where retention may take it.
+ * By whom and why it is pinned: then it is never pruned.
  */
 pinned: string | null, };
 
@@ -1716,7 +1716,7 @@ export type LiveSnapshot = { view: ViewStamp, health: HealthReport, heartbeat: H
  */
 last_updated: number,
 /**
- * The promotion's state: collecting, evaluating, canary, watching, held, none
+ * none, collecting, eval_due, evaluating, canary, applied, rolled_back, blocked, held
  */
 promotion: string, promotion_label: string,
 /**
@@ -2973,7 +2973,6 @@ until: number | null,
  * Why it was live, in one sentence.
  */
 why: string, };
-
 
 /** A point of a loss curve: step, training loss, held-out loss. */
 export type Point = [number, number | null, number | null];

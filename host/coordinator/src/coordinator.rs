@@ -10,7 +10,7 @@ use pointsman_model::promotion::CandidateStage;
 use pointsman_model::run::Work;
 use pointsman_model::settings::SettingProblem;
 use pointsman_model::wants::{Beside, Serving, WantedRun, WantedSource, Wants};
-use pointsman_model::{CampaignId, Millis, RunId, SourceId};
+use pointsman_model::{CampaignId, Millis, ModelTag, RunId, SourceId};
 
 /// The thinking part of Pointsman. See the crate's page.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +37,8 @@ pub enum Reply {
     Generations(Vec<(PolicyKind, u32)>),
     Run(RunId),
     Campaign(CampaignId),
+    /// The models that were retired.
+    Models(Vec<ModelTag>),
     /// Sources that a batch of an import brought; none of them new where it had been taken before.
     Imported {
         queued: u32,
@@ -73,7 +75,7 @@ pub struct SnapshotError(String);
 
 /// First byte of a snapshot. Raised with every change of the state's shape: an older snapshot is then not read, and
 /// the journal is replayed instead.
-const SNAPSHOT_LAYOUT: u8 = 6;
+const SNAPSHOT_LAYOUT: u8 = 7;
 
 impl Coordinator {
     pub fn new() -> Coordinator {
@@ -122,7 +124,7 @@ impl Coordinator {
     /// What should be true outside, in full.
     pub fn wants(&self) -> Wants {
         let state = &self.state;
-        let path = |tag: &pointsman_model::ModelTag| state.models.get(tag).map(|model| model.path.clone());
+        let path = |tag: &ModelTag| state.models.get(tag).map(|model| model.path.clone());
         let runs = state.runs.values().map(|run| WantedRun {
             run: run.clone(),
             base: run.base.as_ref().and_then(path),

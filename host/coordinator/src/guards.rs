@@ -3,6 +3,7 @@
 
 use pointsman_model::context::{Context, GateContext, SelectionContext};
 use pointsman_model::decision::{GateVerdict, SelectionVerdict, Verdict};
+use pointsman_model::run::Pair;
 use pointsman_model::settings::Settings;
 use std::collections::BTreeMap;
 
@@ -52,12 +53,32 @@ impl Guards {
         (self.runs_per_host_max > 0).then_some(self.runs_per_host_max)
     }
 
+    /// Whether a candidate with these pairs may go on.
+    pub fn check_pairs(&self, pairs: &[Pair]) -> Result<(), GuardViolation> {
+        let mut hosts: Vec<&str> = Vec::new();
+        let differences = pairs.iter().map(|pair| {
+            let known = hosts.iter().position(|host| *host == pair.host);
+            let index = known.unwrap_or_else(|| {
+                hosts.push(&pair.host);
+                hosts.len() - 1
+            });
+            (index as u32, pair.candidate - pair.baseline)
+        });
+        let differences: Vec<(u32, f64)> = differences.collect();
+        self.check_differences(differences.into_iter(), |host| hosts[host as usize].to_string())
+    }
+
     fn check_advance(&self, context: &GateContext) -> Result<(), GuardViolation> {
+        let differences = context.pairs.iter().map(|pair| (pair.host, pair.candidate - pair.baseline));
+        self.check_differences(differences, |host| host_name(&context.hosts, host))
+    }
+
+    fn check_differences(&self, differences: impl Iterator<Item = (u32, f64)>, name: impl Fn(u32) -> String) -> Result<(), GuardViolation> {
         let Some(bound) = self.host_loss_max else { return Ok(()) };
         let mut sums: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
-        for pair in &context.pairs {
-            let (sum, count) = sums.entry(pair.host).or_default();
-            *sum += pair.candidate - pair.baseline;
+        for (host, difference) in differences {
+            let (sum, count) = sums.entry(host).or_default();
+            *sum += difference;
             *count += 1.0;
         }
         for (host, (sum, count)) in sums {
@@ -67,7 +88,7 @@ impl Guards {
                 return Err(GuardViolation {
                     guard: "guard_host_loss_max",
                     what: "loss over the baseline on host",
-                    about: host_name(&context.hosts, host),
+                    about: name(host),
                     value,
                     bound,
                 });

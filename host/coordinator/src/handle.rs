@@ -11,6 +11,7 @@ mod operate;
 mod preview;
 mod promotion;
 mod report;
+mod retention;
 mod selection;
 mod settings;
 mod swap;
@@ -18,6 +19,7 @@ mod swap;
 pub(crate) use curriculum::due_at as curriculum_due_at;
 pub use operate::source_problems;
 pub use preview::{Excluded, Preview, PreviewAnswer, Previewed, SelectionMode};
+pub use retention::MODEL_PINS_MAX;
 pub(crate) use selection::{IDLE_RETRY_MS, pick_not_before};
 pub use swap::{CONFIRM_MS_MAX, CONFIRM_MS_MIN};
 
@@ -145,10 +147,25 @@ impl<'a> Turn<'a> {
             Command::ReleaseQuarantine { kind, key, actor } => self.release_quarantine(kind, key, actor),
             Command::DecideHeld {
                 candidate,
+                decision,
                 approve,
+                despite_guards,
                 actor,
                 reason,
-            } => self.decide_held(candidate, approve, actor, reason),
+            } => {
+                let held = self.held_as_seen(candidate, decision)?;
+                match approve {
+                    true => self.approve_held(held, despite_guards, actor, reason),
+                    false => self.reject_held(held, actor, reason),
+                }
+            }
+            Command::PinModel {
+                model,
+                pinned,
+                actor,
+                reason,
+            } => self.pin_model(model, pinned, actor, reason),
+            Command::PruneModels { keep, plan, actor, reason } => self.prune_models(keep, plan, actor, reason),
             Command::RollBackModel { actor, reason } => self.roll_back_model(actor, reason),
             Command::ReportStarted { token } => self.report_started(token),
             Command::ReportFinished { token, report } => self.report_finished(token, report),

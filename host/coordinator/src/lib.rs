@@ -22,7 +22,9 @@ mod state;
 pub use coordinator::{Coordinator, Handled, Refusal, RefusalKind, Reply, SnapshotError};
 pub use fallback::built_in;
 pub use guards::{GuardViolation, Guards};
-pub use handle::{CONFIRM_MS_MAX, CONFIRM_MS_MIN, Excluded, Preview, PreviewAnswer, Previewed, SelectionMode, source_problems};
+pub use handle::{
+    CONFIRM_MS_MAX, CONFIRM_MS_MIN, Excluded, MODEL_PINS_MAX, Preview, PreviewAnswer, Previewed, SelectionMode, source_problems,
+};
 pub use input::{input_in_words, input_key};
 pub use plausible::plausible;
 pub use port::Policies;

@@ -6,14 +6,18 @@ mod browse;
 mod campaigns;
 mod index;
 mod policies;
+mod retention;
+mod window;
 
 pub use browse::{Browse, BrowseFilter, STATE_LIST_MAX};
 pub use campaigns::*;
 pub use index::{Index, Only};
 pub use policies::*;
+pub use retention::{KeptFor, Retained, prune_plan};
+pub use window::{SUCCESS_TIMES_MAX, WindowRecord};
 
 use pointsman_model::policy::PolicyKind;
-use pointsman_model::promotion::{Candidate, Model};
+use pointsman_model::promotion::{Candidate, EndedCandidate, Model};
 use pointsman_model::run::{FailureCounts, Run, RunClass};
 use pointsman_model::settings::{LaneMode, Settings, SettingsPreset};
 use pointsman_model::source::{Lane, Lock, LockKey, Source};
@@ -49,6 +53,8 @@ pub struct State {
     /// Hosts of the last picks, latest first.
     pub recent_hosts: VecDeque<String>,
     pub models: BTreeMap<ModelTag, Model>,
+    /// Those that somebody keeps.
+    pub model_pins: BTreeMap<ModelTag, Pin>,
     /// Newest model that training continues from.
     pub line: Option<ModelTag>,
     /// Model that answers standard requests, and the one before it.
@@ -56,6 +62,8 @@ pub struct State {
     pub active_since: Millis,
     pub previous: Option<ModelTag>,
     pub candidate: Option<Candidate>,
+    /// The latest candidate of which the way is over.
+    pub ended_candidate: Option<EndedCandidate>,
     /// Failed attempts at the very first model, and when the next one may start.
     pub bootstrap: BootstrapRecord,
     pub totals: Totals,
@@ -63,6 +71,7 @@ pub struct State {
     pub recent_outcomes: VecDeque<bool>,
     /// Success total already consumed by evaluations.
     pub watermark: u64,
+    pub window: WindowRecord,
     pub policies: BTreeMap<PolicyKind, PolicySlot>,
     /// Selection said "idle" at this time, and nothing that matters to it has happened since.
     pub selection_idle_since: Option<Millis>,
@@ -198,11 +207,6 @@ impl State {
             (LaneMode::QueuedOnly, Lane::Curriculum) | (LaneMode::AutomaticOnly, Lane::Queue) => false,
             (LaneMode::Hybrid, Lane::Curriculum) => self.settings.curriculum_fallback,
         }
-    }
-
-    /// Successes counted toward the next evaluation.
-    pub fn window_done(&self) -> u64 {
-        self.totals.successes.saturating_sub(self.watermark)
     }
 
     /// Whether sources of this lane may be picked, given what the lanes hold.

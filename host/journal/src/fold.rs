@@ -124,20 +124,32 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
             statements.run(Sql::ApplyCandidate, params![model.0, at])?;
             set_role(statements, seq, at, model, Some(before), RoleCause::Applied, Why::of(by))?
         }
-        Event::ModelRolledBack { from, to, reason } => {
+        Event::ModelRolledBack { from, to, reason, by } => {
+            let by = by.as_ref().map(Why::of).unwrap_or_default();
             let why = Why {
                 reason: Some(reason),
-                ..Why::default()
+                ..by
             };
             set_role(statements, seq, at, to, Some(from), RoleCause::RolledBack, why)?
         }
-        Event::ModelsRetired { models } => {
+        Event::ModelsRetired {
+            models,
+            actor: _,
+            reason: _,
+        } => {
             let mut changed = 1;
             for model in models {
                 changed = changed.min(statements.run(Sql::RetireModel, params![model.0, at])?);
             }
             changed
         }
+        // The state has the pins that hold, the entries who set and lifted them.
+        Event::ModelPinned {
+            model: _,
+            pinned: _,
+            actor: _,
+            reason: _,
+        } => 1,
 
         Event::CandidateRaised {
             candidate,
@@ -155,6 +167,7 @@ pub(crate) fn fold(statements: &mut Statements<'_>, seq: Seq, at: Millis, event:
             candidate,
             reason,
             decision,
+            cause: _,
         } => {
             let actor = None::<&str>;
             statements.run(

@@ -373,6 +373,12 @@ impl Reader {
         self.maybe(&sql, [at.min(i64::MAX as u64) as i64], rows::role)
     }
 
+    /// The first time after this one at which another model went live; none where there was none.
+    pub fn model_switch_after(&self, at: Millis) -> Result<Option<RoleRow>, ReadError> {
+        let sql = format!("SELECT {ROLE_COLUMNS} FROM model_roles WHERE at > ?1 ORDER BY seq LIMIT 1");
+        self.maybe(&sql, [at.min(i64::MAX as u64) as i64], rows::role)
+    }
+
     /// Every time a model went live, newest first.
     pub fn model_roles(&self, limit: u32) -> Result<Vec<RoleRow>, ReadError> {
         Page::new(ROLE_COLUMNS, "model_roles", "seq").read(self, limit, rows::role)

@@ -14,7 +14,7 @@ use pointsman_model::event::{CandidateStep, Event, PolicyCanaryEnd, StageBy, Sta
 use pointsman_model::policy::{
     Cost, Fault, FaultClass, PolicyKind, PolicyRef, ReplaySummary, Setting, StageReport, SwapReport, Value as SettingValue,
 };
-use pointsman_model::promotion::{CandidateEnd, ServedSample};
+use pointsman_model::promotion::{CandidateEnd, HoldCause, ServedSample};
 use pointsman_model::run::{Completion, Pair, Run, RunClass, RunEnd, RunReport, Work};
 use pointsman_model::settings::{Settings, SettingsCause, SettingsPreset};
 use pointsman_model::source::{Lane, Lock, LockKey, NewSource, Origin, SourceEdit};
@@ -213,6 +213,7 @@ fn examples() -> Vec<Event> {
             candidate: new.clone(),
             reason: reason(),
             decision,
+            cause: HoldCause::Setting,
         },
         Event::ModelApplied {
             model: new.clone(),
@@ -223,8 +224,19 @@ fn examples() -> Vec<Event> {
             from: new.clone(),
             to: old.clone(),
             reason: reason(),
+            by: Some(by_decision()),
         },
-        Event::ModelsRetired { models: vec![old.clone()] },
+        Event::ModelsRetired {
+            models: vec![old.clone()],
+            actor: Some(actor()),
+            reason: reason(),
+        },
+        Event::ModelPinned {
+            model: new.clone(),
+            pinned: true,
+            actor: actor(),
+            reason: reason(),
+        },
         Event::PolicyActivated {
             generation: 2,
             description: description("fair-share", PolicyKind::SourceSelection),
@@ -545,10 +557,11 @@ fn variant(event: &Event) -> usize {
         Event::SourceCancelled { .. } => 42,
         Event::LockTaken { .. } => 43,
         Event::LockReleased { .. } => 44,
+        Event::ModelPinned { .. } => 45,
     }
 }
 
-const VARIANTS: usize = 45;
+const VARIANTS: usize = 46;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")

@@ -1,6 +1,6 @@
 //! Commands: what is asked of the coordinator. Each is handled whole or refused whole.
 
-use crate::ids::{Actor, CampaignId, Digest, ModelTag, RunId, SourceId};
+use crate::ids::{Actor, CampaignId, DecisionId, Digest, ModelTag, RunId, SourceId};
 use crate::policy::{PolicyDescription, PolicyKind, SwapReport};
 use crate::promotion::ServedSample;
 use crate::run::{AttemptToken, RunReport};
@@ -168,10 +168,30 @@ pub enum Command {
         key: Digest,
         actor: Actor,
     },
-    /// A person's word on a candidate that a gate holds.
+    /// A person's word on a candidate that is held.
     DecideHeld {
         candidate: ModelTag,
+        /// The decision it is held with, as the person saw it; refused where it is held with another by now.
+        decision: Option<DecisionId>,
         approve: bool,
+        /// Approve, although a guard forbids it.
+        despite_guards: bool,
+        actor: Actor,
+        reason: String,
+    },
+    /// Keep a model whatever its age, or let retention have it again.
+    PinModel {
+        model: ModelTag,
+        pinned: bool,
+        actor: Actor,
+        reason: String,
+    },
+    /// Retire now what retention lets go.
+    PruneModels {
+        /// Newest models kept besides those in use; none for the setting `keep_models`.
+        keep: Option<u32>,
+        /// Names the models that may go, as a dry run has told; refused where others would go by now.
+        plan: Option<Digest>,
         actor: Actor,
         reason: String,
     },

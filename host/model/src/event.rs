@@ -3,7 +3,7 @@
 use crate::decision::Decision;
 use crate::ids::{Actor, CampaignId, DecisionId, Digest, Millis, ModelTag, RunId, Seq, SourceId};
 use crate::policy::{Fault, PolicyDescription, PolicyKind, PolicyRef, SwapReport};
-use crate::promotion::{CandidateEnd, ServedSample};
+use crate::promotion::{CandidateEnd, HoldCause, ServedSample};
 use crate::run::{AttemptToken, Run, RunReport};
 use crate::settings::{Settings, SettingsCause, SettingsPreset};
 use crate::source::{Lane, Lock, NewSource, SourceEdit};
@@ -194,6 +194,8 @@ pub enum Event {
         candidate: ModelTag,
         reason: String,
         decision: DecisionId,
+        #[serde(default)]
+        cause: HoldCause,
     },
     /// Goes live without a restart.
     ModelApplied {
@@ -211,9 +213,26 @@ pub enum Event {
         from: ModelTag,
         to: ModelTag,
         reason: String,
+        /// The gate's decision, or the person; older entries do not say.
+        #[serde(default)]
+        by: Option<StageBy>,
     },
+    /// Their files go.
     ModelsRetired {
         models: Vec<ModelTag>,
+        /// Who pruned; none where the host kept to `keep_models` by itself.
+        #[serde(default)]
+        actor: Option<Actor>,
+        #[serde(default)]
+        reason: String,
+    },
+    /// A pinned model is never retired.
+    ModelPinned {
+        model: ModelTag,
+        pinned: bool,
+        actor: Actor,
+        #[serde(default)]
+        reason: String,
     },
     PolicyActivated {
         generation: u32,
@@ -407,6 +426,7 @@ impl Event {
             Event::CandidateEnded { .. } => "candidate_ended",
             Event::ModelRolledBack { .. } => "model_rolled_back",
             Event::ModelsRetired { .. } => "models_retired",
+            Event::ModelPinned { .. } => "model_pinned",
             Event::PolicyActivated { .. } => "policy_activated",
             Event::PolicyConfirmed { .. } => "policy_confirmed",
             Event::PolicyRolledBack { .. } => "policy_rolled_back",

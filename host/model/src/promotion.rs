@@ -1,6 +1,7 @@
 //! Models, candidates and the way into service.
 
 use crate::context::GateStage;
+use crate::event::StageBy;
 use crate::ids::{DecisionId, Digest, Millis, ModelTag, RunId};
 use crate::run::{HostLoss, Pair};
 use serde::{Deserialize, Serialize};
@@ -37,8 +38,15 @@ pub enum CandidateStage {
     Canary { started_at: Millis, wanted: u32 },
     /// It is live, and the model before it is ready to come back.
     Watching { started_at: Millis, wanted: u32 },
-    /// A person has to decide.
-    Held { from: GateStage, reason: String },
+    /// A person has to decide. The pairs of the stage it is held at stay, so that what was seen can be looked at.
+    Held {
+        from: GateStage,
+        reason: String,
+        cause: HoldCause,
+        since: Millis,
+        /// The gate's decision that it was held with: who decides names it, so that a word on an older hold is no word on this one.
+        decision: DecisionId,
+    },
 }
 
 impl CandidateStage {
@@ -48,6 +56,47 @@ impl CandidateStage {
             CandidateStage::Canary { .. } => "canary",
             CandidateStage::Watching { .. } => "watching",
             CandidateStage::Held { .. } => "held",
+        }
+    }
+}
+
+/// Why a candidate waits for a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldCause {
+    /// The gate could not or would not decide.
+    #[default]
+    Gate,
+    /// The gate accepts it, and the setting `promotion_hold` asks for a person's word before it goes live.
+    Setting,
+}
+
+impl HoldCause {
+    pub fn slug(self) -> &'static str {
+        match self {
+            HoldCause::Gate => "gate",
+            HoldCause::Setting => "setting",
+        }
+    }
+}
+
+/// A named use that routes to a model. Promotion moves all of them at once: they are one entry of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelRole {
+    /// What candidates are compared with, and what the first training run after a promotion or a rollback starts from.
+    Controller,
+    /// What answers standard requests.
+    Standard,
+}
+
+impl ModelRole {
+    pub const ALL: [ModelRole; 2] = [ModelRole::Controller, ModelRole::Standard];
+
+    pub fn slug(self) -> &'static str {
+        match self {
+            ModelRole::Controller => "controller",
+            ModelRole::Standard => "standard",
         }
     }
 }
@@ -66,7 +115,30 @@ pub struct Candidate {
     pub served: ServedTotals,
     /// Held-out losses of candidate and baseline, means over all pairs of the evaluation.
     pub evaluation: Vec<HostLoss>,
+    /// What the evaluation saw of each host, enough for means and their uncertainty.
+    pub compared: Vec<HostPairs>,
     pub decisions: Vec<DecisionId>,
+}
+
+/// The pairs of one host, summed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostPairs {
+    pub host: String,
+    pub pairs: u32,
+    pub baseline_sum: f64,
+    pub candidate_sum: f64,
+    /// Sum of the squares of candidate less baseline.
+    pub difference_squares: f64,
+}
+
+/// A candidate as it was when its way ended, without its pairs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndedCandidate {
+    pub candidate: Candidate,
+    pub end: CandidateEnd,
+    pub reason: String,
+    pub by: StageBy,
+    pub at: Millis,
 }
 
 /// One standard request that both models took part in: one answered, both scored the prompt.
@@ -101,4 +173,14 @@ pub enum CandidateEnd {
     Kept,
     Rejected,
     RolledBack,
+}
+
+impl CandidateEnd {
+    pub fn slug(self) -> &'static str {
+        match self {
+            CandidateEnd::Kept => "kept",
+            CandidateEnd::Rejected => "rejected",
+            CandidateEnd::RolledBack => "rolled_back",
+        }
+    }
 }

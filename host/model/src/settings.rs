@@ -64,6 +64,8 @@ pub struct Settings {
     pub canary_pairs_first: u32,
     pub canary_pairs_max: u32,
     pub watch_pairs_max: u32,
+    /// On: a candidate that the gate accepts waits for a person's word before it goes live.
+    pub promotion_hold: bool,
     /// Largest tolerated rise of the share of failed requests, and of the mean latency.
     pub guard_error_rise: f64,
     pub guard_latency_rise_ms: f64,
@@ -100,6 +102,7 @@ impl Default for Settings {
             canary_pairs_first: 20,
             canary_pairs_max: 200,
             watch_pairs_max: 100,
+            promotion_hold: false,
             guard_error_rise: 0.02,
             guard_latency_rise_ms: 250.0,
             guard_host_loss_max: None,

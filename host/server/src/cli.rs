@@ -5,6 +5,7 @@ pub mod exit;
 mod junit;
 mod policy;
 mod progress;
+mod promotion;
 mod queue;
 mod settings;
 mod show;
@@ -81,6 +82,9 @@ enum Command {
         #[command(subcommand)]
         action: Option<Models>,
     },
+    /// The way of successes into service, and a person's word on it.
+    #[command(subcommand)]
+    Promotion(promotion::Order),
     /// Let the automatic loop pick, or stop it.
     #[command(subcommand)]
     Train(Train),
@@ -385,6 +389,26 @@ enum Models {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// Keep a model, whatever its age.
+    Pin {
+        tag: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Let retention have a model again.
+    Unpin {
+        tag: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Retire what retention lets go, or only tell what that would be.
+    Prune(promotion::Prune),
+    /// Which model was live in each role at a time, and why.
+    LiveAt {
+        /// RFC 3339, such as 2026-02-03T04:05:06Z, or milliseconds since 1970.
+        #[arg(value_name = "TIME")]
+        at: String,
+    },
     /// Let a held candidate go on.
     Approve {
         tag: String,
@@ -533,6 +557,24 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
             "the model before is live again",
         )),
         Command::Models {
+            action: Some(Models::Pin { tag, reason }),
+        } => {
+            let path = format!("/api/v1/models/{}/pin", client::url_encoded(&tag));
+            done(show::post(&client, json, &path, &reason, &format!("{tag} is kept")))
+        }
+        Command::Models {
+            action: Some(Models::Unpin { tag, reason }),
+        } => {
+            let path = format!("/api/v1/models/{}/unpin", client::url_encoded(&tag));
+            done(show::post(&client, json, &path, &reason, &format!("{tag} is kept no longer than others")))
+        }
+        Command::Models {
+            action: Some(Models::Prune(order)),
+        } => done(promotion::prune(&client, json, &order)),
+        Command::Models {
+            action: Some(Models::LiveAt { at }),
+        } => done(promotion::live_at(&client, json, &at)),
+        Command::Models {
             action: Some(Models::Approve { tag, reason }),
         } => {
             let path = format!("/api/v1/models/{}/approve", client::url_encoded(&tag));
@@ -544,6 +586,7 @@ fn run(cli: Cli) -> Result<ExitCode, Exit> {
             let path = format!("/api/v1/models/{}/reject", client::url_encoded(&tag));
             done(show::post(&client, json, &path, &reason, &format!("{tag} is turned down")))
         }
+        Command::Promotion(order) => done(promotion::run(&client, json, order)),
         Command::Train(Train::Status) => done(show::capacity(&client, json)),
         Command::Train(Train::Start { reason, automatic }) => done(show::train_start(&client, json, &reason, automatic)),
         Command::Train(Train::Stop { reason }) => done(show::post(

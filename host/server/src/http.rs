@@ -18,6 +18,7 @@ mod once;
 mod operations;
 mod overview;
 mod policies;
+mod promotion;
 mod queue;
 mod replays;
 mod request;

@@ -176,7 +176,7 @@ pub const SETTINGS: &[About] = &[
         Group::Training,
         "Retention: models kept",
         "models",
-        "Newest models that are kept besides those in use; older ones are retired.",
+        "Newest models that are kept besides those in use, those that a rollback brings back and those that are pinned; older ones are retired.",
     ),
     about(
         "promotion_window",
@@ -226,6 +226,13 @@ pub const SETTINGS: &[About] = &[
         "Watch pairs max",
         "pairs",
         "Most pairs of the watch after a model went live; then it is kept.",
+    ),
+    about(
+        "promotion_hold",
+        Group::Promotion,
+        "Hold for a person",
+        "",
+        "On: a candidate that the gate accepts waits until a person approves or rejects it, before it goes live. Nothing else waits. What is held when this is turned off still waits for a person.",
     ),
     about(
         "guard_error_rise",

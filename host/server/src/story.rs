@@ -237,7 +237,7 @@ impl Story {
             }
             Event::CandidateHeld { candidate, reason, .. } => {
                 say(format!(
-                    "{candidate} waits for a person ({reason}): `pointsman models approve {candidate}` or `reject`"
+                    "{candidate} waits for a person ({reason}): `pointsman promotion approve {candidate}` or `reject`"
                 ));
             }
             Event::ModelApplied { model, before, .. } => {
@@ -265,7 +265,7 @@ impl Story {
                     CandidateEnd::RolledBack => say(format!("{candidate} is rolled back: {reason}")),
                 }
             }
-            Event::ModelRolledBack { from, to, reason } => {
+            Event::ModelRolledBack { from, to, reason, by: _ } => {
                 self.live = Some(to.clone());
                 say(format!("{to} is live again instead of {from}: {reason}"));
             }
@@ -417,7 +417,8 @@ impl Story {
             | Event::SourceMoved { .. }
             | Event::RunStarted { .. }
             | Event::RunCancelRequested { .. }
-            | Event::ModelsRetired { .. } => {}
+            | Event::ModelsRetired { .. }
+            | Event::ModelPinned { .. } => {}
         }
     }
 

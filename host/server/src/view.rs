@@ -6,10 +6,16 @@
 mod decision;
 mod job;
 mod policy;
+mod promotion;
 mod queue;
 
 pub use decision::{decision_row, subject_text, verdict_words};
 pub use job::{class_slug, job_row};
+pub use promotion::Phase;
+pub(crate) use promotion::{
+    canary_progress, candidate_card, ending, held_card, outcome_counters, pinned_model, plan, promotion_window, quality, retention_card,
+    role_words, routing, unused,
+};
 pub(crate) use queue::{campaign_row, capacity, queue_card};
 
 use crate::wire::*;
@@ -18,7 +24,7 @@ use pointsman_journal::ActivationRow;
 use pointsman_model::decision::Verdict;
 use pointsman_model::event::{Event, Recorded, StageBy};
 use pointsman_model::policy::PolicyKind;
-use pointsman_model::promotion::{Candidate, CandidateStage};
+use pointsman_model::promotion::CandidateStage;
 use pointsman_model::run::{RunEnd, RunStatus, Work};
 use pointsman_model::settings::Settings;
 use pointsman_model::source::Lane;
@@ -187,6 +193,7 @@ impl View {
             | Event::CandidateEnded { .. }
             | Event::ModelRolledBack { .. }
             | Event::ModelsRetired { .. }
+            | Event::ModelPinned { .. }
             | Event::PolicyConfirmed { .. }
             | Event::PolicyPinned { .. }
             | Event::PolicyCanaryEnded { .. }
@@ -251,7 +258,10 @@ impl View {
             pipeline: pipeline(state, &window),
             totals: totals(state),
             active: active(state),
-            candidate: state.candidate.as_ref().map(|candidate| self.candidate(state, candidate)),
+            candidate: state
+                .candidate
+                .as_ref()
+                .map(|candidate| promotion::candidate_card(&state.settings, candidate, self.gate.clone())),
             last_apply: self.last_apply.clone(),
             policies: PolicyKind::ALL.iter().map(|kind| self.policy(state, *kind)).collect(),
             swaps: Vec::new(),
@@ -260,60 +270,6 @@ impl View {
             next_action: next_action(state, &window),
             alerts: alerts(state),
             window,
-        }
-    }
-
-    fn candidate(&self, state: &State, candidate: &Candidate) -> CandidateCard {
-        let settings = &state.settings;
-        let (label, cap) = match &candidate.stage {
-            CandidateStage::Evaluating { .. } => ("Evaluating".to_string(), settings.eval_pairs_max),
-            CandidateStage::Canary { .. } => (
-                format!("Canary on {:.0} % of requests", settings.canary_share * 100.0),
-                settings.canary_pairs_max,
-            ),
-            CandidateStage::Watching { .. } => ("Live, being watched".to_string(), settings.watch_pairs_max),
-            CandidateStage::Held { from, .. } => (
-                format!("Held for a person at {}", from.slug()),
-                match from {
-                    pointsman_model::context::GateStage::Evaluate => settings.eval_pairs_max,
-                    pointsman_model::context::GateStage::Canary => settings.canary_pairs_max,
-                    pointsman_model::context::GateStage::Watch => settings.watch_pairs_max,
-                },
-            ),
-        };
-        let hosts: Vec<HostComparison> = candidate
-            .evaluation
-            .iter()
-            .filter_map(|loss| {
-                let pairs = self.evaluation.get(&loss.host).map_or(0, |(_, _, pairs)| *pairs);
-                Some(HostComparison {
-                    host: loss.host.clone(),
-                    baseline: loss.before?,
-                    candidate: loss.after,
-                    pairs,
-                })
-            })
-            .collect();
-        let mean =
-            |value: fn(&HostComparison) -> f64| (!hosts.is_empty()).then(|| hosts.iter().map(value).sum::<f64>() / hosts.len() as f64);
-        let (latest_decision, latest_reason) = match &self.gate {
-            Some((id, text)) => (Some(*id), text.clone()),
-            None => (candidate.decisions.last().map(|id| id.0), String::new()),
-        };
-        CandidateCard {
-            tag: candidate.tag.0.clone(),
-            baseline: candidate.baseline.0.clone(),
-            stage: candidate.stage.slug().to_string(),
-            stage_label: label,
-            since: candidate.since,
-            looks: candidate.looks,
-            pairs: candidate.pairs.len() as u32,
-            pairs_cap: cap,
-            baseline_mean: mean(|host| host.baseline),
-            candidate_mean: mean(|host| host.candidate),
-            hosts,
-            latest_reason,
-            latest_decision,
         }
     }
 
@@ -531,23 +487,15 @@ pub(crate) fn pipeline(state: &State, window: &Window) -> Vec<Stage> {
 pub(crate) fn window(state: &State) -> Window {
     let size = u64::from(state.settings.promotion_window);
     let done = state.window_done().min(size);
-    let (slug, label) = match (&state.candidate, &state.active) {
-        (Some(candidate), _) => match &candidate.stage {
-            CandidateStage::Evaluating { .. } => ("evaluating", format!("Evaluating {} against {}", candidate.tag, candidate.baseline)),
-            CandidateStage::Canary { .. } => ("canary", format!("{} answers a share of requests", candidate.tag)),
-            CandidateStage::Watching { .. } => ("watching", format!("{} is live and watched", candidate.tag)),
-            CandidateStage::Held { reason, .. } => ("held", format!("{} waits for a person: {reason}", candidate.tag)),
-        },
-        (None, Some(_)) => ("collecting", "Collecting successes".to_string()),
-        (None, None) => ("none", "No model yet".to_string()),
-    };
+    // Time goes on with the journal here, so that replaying it shows the same.
+    let phase = Phase::of(state, state.last_at, state.active.as_ref());
     Window {
         size,
         done,
         remaining: size - done,
         watermark: state.watermark,
-        state: slug.to_string(),
-        state_label: label,
+        state: phase.slug().to_string(),
+        state_label: phase.sentence(state),
     }
 }
 
@@ -592,9 +540,12 @@ fn active(state: &State) -> Option<ModelCard> {
     })
 }
 
-fn next_action(state: &State, window: &Window) -> String {
+pub(crate) fn next_action(state: &State, window: &Window) -> String {
     if let Some(candidate) = &state.candidate {
         return match &candidate.stage {
+            CandidateStage::Evaluating { run: None, failures, .. } if *failures > 0 => {
+                format!("The evaluation of {} is tried again after a pause.", candidate.tag)
+            }
             CandidateStage::Evaluating { .. } => {
                 format!("The gate compares {} with {} on held-out text.", candidate.tag, candidate.baseline)
             }
@@ -648,7 +599,7 @@ fn alerts(state: &State) -> Vec<Alert> {
             code: "candidate_held".to_string(),
             text: format!("{} waits for a person: {reason}", candidate.tag),
             fix: Some(format!(
-                "`pointsman models approve {}` or `pointsman models reject {}`",
+                "`pointsman promotion approve {}` or `pointsman promotion reject {}`",
                 candidate.tag, candidate.tag
             )),
         });

@@ -5,11 +5,13 @@
 
 mod overview;
 mod policy;
+mod promotion;
 mod queue;
 mod settings;
 
 pub use overview::*;
 pub use policy::*;
+pub use promotion::*;
 pub use queue::*;
 pub use settings::*;
 
@@ -89,7 +91,7 @@ pub struct Window {
     pub remaining: u64,
     /// Successes that evaluations have used up already.
     pub watermark: u64,
-    /// collecting, evaluating, canary, watching, held, none
+    /// none, collecting, eval_due, evaluating, canary, applied, rolled_back, blocked, held
     pub state: String,
     pub state_label: String,
 }
@@ -515,6 +517,8 @@ pub struct ModelRow {
     /// When it was retired; none while it is kept.
     pub retired_at: Option<u64>,
     pub live: bool,
+    /// By whom and why it is pinned: then it is never pruned.
+    pub pinned: Option<String>,
 }
 
 /// A time at which another model went live, and why.

@@ -25,6 +25,7 @@ mod promises;
 mod runner;
 mod sabotage;
 mod seen;
+mod shelf;
 mod stage;
 mod whims;
 

@@ -26,8 +26,12 @@
 //! finish 1 fail transient reset  it failed, with class and error
 //! finish 2 pairs novel 8 3.0 2.5 an evaluation: 8 pairs, baseline and candidate
 //! served m-2 10 2.6 2.5 candidate  standard requests that both models scored, and who answered
+//! approve m-2 why               a person's word on a held candidate, as seen with decision 7: approve m-2@7 why; reject m-2 why,
+//!                                approve-despite-guards m-2 why; rollback-model why
+//! pin-model m-2 why              and unpin-model; prune 3 (keep 3), prune 3 m-1,m-2 (the models that a dry run has told)
 //! wait 5s                        the clock moves in steps from deadline to deadline, each with a tick
-//! show wants                     what should be true outside; show state, show policies, show queue
+//! show wants                     what should be true outside; show state, show policies, show queue,
+//!                                show promotion (window and candidate), show retention 3
 //! show next 3                    what would be picked now, and why not source 3
 //! ```
 
@@ -35,7 +39,7 @@ mod transcript;
 
 use crate::scripted::Scripted;
 use crate::world::{Broken, World};
-use pointsman_coordinator::{Preview, Refusal, Reply};
+use pointsman_coordinator::{Preview, Refusal, Reply, prune_plan};
 use pointsman_model::command::{Activation, Command, ImportBatch};
 use pointsman_model::decision::Verdict;
 use pointsman_model::event::Recorded;
@@ -43,7 +47,7 @@ use pointsman_model::policy::{FaultClass, PolicyDescription, PolicyKind};
 use pointsman_model::promotion::ServedSample;
 use pointsman_model::run::{Completion, Failure, FailureClass, HostLoss, ModelFile, Pair, RunEnd, RunReport};
 use pointsman_model::source::{Lane, LockKey, NewSource, Origin, SourceEdit};
-use pointsman_model::{Actor, CampaignId, Digest, ModelTag, RunId, SourceId};
+use pointsman_model::{Actor, CampaignId, DecisionId, Digest, ModelTag, RunId, SourceId};
 use std::fmt::Write;
 
 #[derive(Debug, thiserror::Error)]
@@ -270,13 +274,41 @@ impl Stage {
                 actor,
                 reason: rest.into(),
             },
-            "approve" | "reject" => {
+            "approve" | "approve-despite-guards" | "reject" => {
                 let (tag, reason) = two(rest)?;
+                let (tag, decision) = match tag.split_once('@') {
+                    Some((tag, decision)) => (tag, Some(DecisionId(number(decision)?))),
+                    None => (tag, None),
+                };
                 Command::DecideHeld {
                     candidate: ModelTag(tag.into()),
-                    approve: verb == "approve",
+                    decision,
+                    approve: verb != "reject",
+                    despite_guards: verb == "approve-despite-guards",
                     actor,
                     reason: reason.into(),
+                }
+            }
+            "pin-model" | "unpin-model" => {
+                let (tag, reason) = two(rest)?;
+                Command::PinModel {
+                    model: ModelTag(tag.into()),
+                    pinned: verb == "pin-model",
+                    actor,
+                    reason: reason.into(),
+                }
+            }
+            "prune" => {
+                let mut words = rest.split_whitespace();
+                let keep = words.next().map(number).transpose()?;
+                let plan = words
+                    .next()
+                    .map(|tags| prune_plan(tags.split(',').map(|tag| ModelTag(tag.into())).collect::<Vec<_>>().iter()));
+                Command::PruneModels {
+                    keep,
+                    plan,
+                    actor,
+                    reason: "scripted".into(),
                 }
             }
             "enable" => Command::EnableSource {
@@ -321,6 +353,7 @@ impl Stage {
                     | Reply::Run(_)
                     | Reply::Source(_)
                     | Reply::Campaign(_)
+                    | Reply::Models(_)
                     | Reply::Imported { .. }
                     | Reply::Generation(_)
                     | Reply::Generations(_)
@@ -453,12 +486,14 @@ impl Stage {
             "state" => transcript::state(coordinator.state()),
             "policies" => transcript::policies(coordinator.state()),
             "queue" => transcript::queue(coordinator.state()),
+            "promotion" => transcript::promotion(coordinator.state()),
+            keep if keep.starts_with("retention ") => transcript::retention(coordinator.state(), number(&keep["retention ".len()..])?),
             next if next == "next" || next.starts_with("next ") => {
                 let about = next.strip_prefix("next ").map(number).transpose()?.map(SourceId);
                 let preview = Preview::of(coordinator.state(), self.world.now, about);
                 transcript::next(&preview.ask(&mut self.world.policies))
             }
-            other => return Err(format!("show wants, state, policies, queue or next, not {other:?}").into()),
+            other => return Err(format!("show wants, state, policies, queue, promotion, retention KEEP or next, not {other:?}").into()),
         };
         self.out.push_str(&text);
         Ok(())

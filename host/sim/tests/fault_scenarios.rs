@@ -65,6 +65,7 @@ fn whatever_goes_wrong_the_promises_hold() {
         "source_cancelled",
         "lock_taken",
         "lock_released",
+        "model_pinned",
     ] {
         assert!(
             all.events.get(event).is_some_and(|count| *count >= 10),
@@ -88,6 +89,8 @@ fn a_broken_promise_is_noticed() {
             Sabotage::SlippedState => &["the replayed journal is not the live state"],
             Sabotage::SkippedGeneration => &["leaves a gap"],
             Sabotage::ToldTooEarly => &["was promised to a client", "its outcome is lost", "nothing comes to an end"],
+            Sabotage::RetiredWhatIsUsed => &["is retired, and is live"],
+            Sabotage::LiveWithoutAWord => &["goes live without a person's word"],
         };
         let caught: Vec<String> = (0..SEEDS)
             .filter_map(|seed| play(seed, Policies::whims(seed), Some(sabotage)).err())

@@ -1,20 +1,28 @@
 //! A model's way into service: window, evaluation, canary, live apply, watch, and back.
 
+use super::operate::checked_reason;
 use super::{Turn, conflict, not_found};
 use crate::coordinator::{Refusal, Reply};
+use crate::guards::Guards;
 use crate::input::StickyKey;
 use crate::state::gate_stage;
 use pointsman_model::context::{Context, GateContext, GatePair, GateStage, Guardrail};
 use pointsman_model::decision::{Decision, GateVerdict, Subject, Verdict};
 use pointsman_model::event::{CandidateStep, Event, StageBy};
 use pointsman_model::policy::PolicyKind;
-use pointsman_model::promotion::{Candidate, CandidateEnd, CandidateStage, Served};
+use pointsman_model::promotion::{Candidate, CandidateEnd, CandidateStage, HoldCause, Served};
 use pointsman_model::run::{Failure, RunClass, Work};
-use pointsman_model::{Actor, ModelTag};
+use pointsman_model::{Actor, DecisionId, ModelTag};
 
 /// Failed evaluation runs after which a candidate is rejected.
 const EVALUATION_FAILURES_MAX: u32 = 3;
 const BOOTSTRAP_TITLE: &str = "First model";
+
+/// A candidate that waits for a person, and the stage at which it does.
+pub(super) struct HeldCandidate {
+    tag: ModelTag,
+    from: GateStage,
+}
 
 impl Turn<'_> {
     pub(super) fn plan_bootstrap(&mut self) {
@@ -114,6 +122,14 @@ impl Turn<'_> {
         let decision = self.decide(Subject::Candidate(candidate.clone()), sticky, Context::Gate(context));
         let by = StageBy::Decision(decision.id);
         match &decision.ruling.verdict {
+            Verdict::Gate(GateVerdict::Advance) if stage == GateStage::Canary && self.state.settings.promotion_hold => {
+                self.emit(Event::CandidateHeld {
+                    candidate,
+                    reason: format!("the gate accepts it: {}", first_reason(&decision)),
+                    decision: decision.id,
+                    cause: HoldCause::Setting,
+                });
+            }
             Verdict::Gate(GateVerdict::Advance) => self.advance(stage, by),
             Verdict::Gate(GateVerdict::NeedMore(pairs)) => {
                 self.emit(Event::MorePairsWanted {
@@ -138,6 +154,7 @@ impl Turn<'_> {
                     candidate,
                     reason,
                     decision: decision.id,
+                    cause: HoldCause::Gate,
                 });
             }
             Verdict::Gate(GateVerdict::RollBack) => self.roll_back(first_reason(&decision), by),
@@ -185,6 +202,7 @@ impl Turn<'_> {
             from: from.clone(),
             to,
             reason: reason.clone(),
+            by: Some(by.clone()),
         });
         self.emit(Event::CandidateEnded {
             candidate: from,
@@ -194,24 +212,65 @@ impl Turn<'_> {
         });
     }
 
-    pub(super) fn decide_held(&mut self, tag: ModelTag, approve: bool, actor: Actor, reason: String) -> Result<Reply, Refusal> {
+    /// What is held, if it is what the person has seen: a click that comes late does nothing.
+    pub(super) fn held_as_seen(&self, tag: ModelTag, seen: Option<DecisionId>) -> Result<HeldCandidate, Refusal> {
         let held = self.state.candidate.as_ref().filter(|candidate| candidate.tag == tag);
         let Some(Candidate {
-            stage: CandidateStage::Held { from, .. },
+            stage: CandidateStage::Held { from, decision, .. },
             ..
         }) = held
         else {
-            return Err(not_found("candidate_not_held", format!("{tag} is not held for a person")).fix("pointsman models"));
+            return Err(not_found("candidate_not_held", format!("{tag} is not held for a person")).fix("pointsman promotion status"));
         };
-        let from = *from;
+        match seen {
+            Some(seen) if seen != *decision => Err(conflict(
+                "hold_changed",
+                format!("{tag} is held with decision {decision} by now, not with decision {seen}"),
+            )
+            .fix("pointsman promotion status")),
+            Some(_) | None => Ok(HeldCandidate { tag, from: *from }),
+        }
+    }
+
+    pub(super) fn approve_held(
+        &mut self,
+        held: HeldCandidate,
+        despite_guards: bool,
+        actor: Actor,
+        reason: String,
+    ) -> Result<Reply, Refusal> {
+        let mut reason = checked_reason(reason)?;
+        let HeldCandidate { tag, from } = held;
+        // The settings may be others than when the gate was asked.
+        let guards = Guards::of(&self.state.settings);
+        let pairs = self.state.candidate.as_ref().map_or(&[][..], |candidate| &candidate.pairs);
+        if let Err(violation) = guards.check_pairs(pairs) {
+            if !despite_guards {
+                return Err(conflict("guard_forbids", format!("{tag} may not go on: {violation}")).fix(format!(
+                    "pointsman promotion approve {tag} --despite-guards, or change {}",
+                    violation.guard
+                )));
+            }
+            reason = match reason.as_str() {
+                "" => format!("despite {violation}"),
+                reason => format!("{reason} (despite {violation})"),
+            };
+        }
+        self.advance(from, StageBy::Person { actor, reason });
+        Ok(Reply::Done)
+    }
+
+    /// Final: the line goes back to the live model, so that the candidate is never raised again.
+    pub(super) fn reject_held(&mut self, held: HeldCandidate, actor: Actor, reason: String) -> Result<Reply, Refusal> {
+        let reason = checked_reason(reason)?;
+        let HeldCandidate { tag, from } = held;
         let by = StageBy::Person {
             actor,
             reason: reason.clone(),
         };
-        match (approve, from) {
-            (true, from) => self.advance(from, by),
-            (false, GateStage::Watch) => self.roll_back(reason, by),
-            (false, GateStage::Evaluate | GateStage::Canary) => {
+        match from {
+            GateStage::Watch => self.roll_back(reason, by),
+            GateStage::Evaluate | GateStage::Canary => {
                 self.emit(Event::CandidateEnded {
                     candidate: tag,
                     end: CandidateEnd::Rejected,
@@ -224,6 +283,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn roll_back_model(&mut self, actor: Actor, reason: String) -> Result<Reply, Refusal> {
+        let reason = checked_reason(reason)?;
         let state = &*self.state;
         let kept = state.previous.as_ref().filter(|previous| state.models.contains_key(previous));
         let (Some(from), Some(to)) = (&state.active, kept) else {
@@ -241,7 +301,12 @@ impl Turn<'_> {
         {
             Some((tag, _)) if tag == from => self.roll_back(reason, by),
             other => {
-                self.emit(Event::ModelRolledBack { from, to, reason });
+                self.emit(Event::ModelRolledBack {
+                    from,
+                    to,
+                    reason,
+                    by: Some(by.clone()),
+                });
                 if let Some((candidate, _)) = other {
                     let reason = "the model it was compared with was rolled back".to_string();
                     self.emit(Event::CandidateEnded {
@@ -254,32 +319,6 @@ impl Turn<'_> {
             }
         }
         Ok(Reply::Done)
-    }
-
-    /// Models beyond the newest few go, unless something still needs them.
-    pub(super) fn retire_models(&mut self) {
-        let state = &*self.state;
-        let keep = state.settings.keep_models as usize;
-        if state.models.len() <= keep + RETIRE_SLACK {
-            return;
-        }
-        let mut needed: Vec<&ModelTag> = [&state.active, &state.previous, &state.line].into_iter().flatten().collect();
-        if let Some(candidate) = &state.candidate {
-            needed.extend([&candidate.tag, &candidate.baseline]);
-        }
-        for run in state.runs.values() {
-            needed.extend(&run.base);
-            if let Work::Evaluate { candidate, .. } = &run.work {
-                needed.push(candidate);
-            }
-        }
-        let mut spare: Vec<_> = state.models.values().filter(|model| !needed.contains(&&model.tag)).collect();
-        spare.sort_by_key(|model| model.run);
-        let excess = spare.len().saturating_sub(keep);
-        let models: Vec<ModelTag> = spare.into_iter().take(excess).map(|model| model.tag.clone()).collect();
-        if !models.is_empty() {
-            self.emit(Event::ModelsRetired { models });
-        }
     }
 
     fn gate_context(&self, stage: GateStage) -> Option<GateContext> {
@@ -319,9 +358,6 @@ impl Turn<'_> {
         })
     }
 }
-
-/// Retirement waits until a few models are over the limit, so that it is not a line in the journal for every run.
-const RETIRE_SLACK: usize = 8;
 
 fn guardrails(candidate: &Candidate, error_rise: f64, latency_rise_ms: f64) -> Vec<Guardrail> {
     let Served {

@@ -7,7 +7,7 @@ use pointsman_model::Actor;
 use pointsman_model::context::GateStage;
 use pointsman_model::decision::{CurriculumVerdict, Decision, Link, SelectionVerdict, Verdict};
 use pointsman_model::event::{CandidateStep, Event};
-use pointsman_model::promotion::{CandidateEnd, CandidateStage, ServedSample};
+use pointsman_model::promotion::{CandidateEnd, CandidateStage, EndedCandidate, HostPairs, ServedSample};
 use pointsman_model::run::{AttemptToken, Completion, HostLoss, RunEnd, RunReport, Work};
 use pointsman_model::source::{CampaignRow, NewSource, SourceEdit, SourceStage};
 
@@ -134,6 +134,7 @@ impl State {
             } => {
                 self.settings = settings.clone();
                 self.selection_idle_since = None;
+                self.note_window(at);
             }
             Event::PresetSaved { name, preset, actor } => {
                 let preset = Preset {
@@ -172,7 +173,7 @@ impl State {
                 baseline,
                 watermark,
             } => {
-                self.watermark = *watermark;
+                self.pass_window(*watermark);
                 // Each candidate starts elsewhere in the held-out blocks, so that none is chosen for its luck on a few.
                 let offset = (self.totals.candidates as u32).wrapping_mul(self.settings.eval_blocks_per_host) % HELD_OUT_ROTATION;
                 self.totals.candidates += 1;
@@ -190,10 +191,11 @@ impl State {
                     pairs: Vec::new(),
                     served: Default::default(),
                     evaluation: Vec::new(),
+                    compared: Vec::new(),
                     decisions: Vec::new(),
                 });
             }
-            Event::WindowPassed { watermark } => self.watermark = *watermark,
+            Event::WindowPassed { watermark } => self.pass_window(*watermark),
             Event::CandidateAdvanced { candidate: _, to, by: _ } => self.apply_advance(at, *to),
             Event::CandidateServed { candidate: _, samples } => self.apply_served(samples),
             Event::MorePairsWanted {
@@ -214,13 +216,19 @@ impl State {
             Event::CandidateHeld {
                 candidate: _,
                 reason,
-                decision: _,
+                decision,
+                cause,
             } => {
                 if let Some(candidate) = &mut self.candidate
                     && let Some(from) = gate_stage(&candidate.stage)
                 {
-                    let reason = reason.clone();
-                    candidate.stage = CandidateStage::Held { from, reason };
+                    candidate.stage = CandidateStage::Held {
+                        from,
+                        reason: reason.clone(),
+                        cause: *cause,
+                        since: at,
+                        decision: *decision,
+                    };
                 }
             }
             Event::ModelApplied { model, before, by: _ } => {
@@ -228,6 +236,7 @@ impl State {
                 self.active_since = at;
                 self.previous = Some(before.clone());
                 self.totals.live_applies += 1;
+                self.window.rolled_back_at = None;
                 if let Some(candidate) = &self.candidate {
                     for loss in &candidate.evaluation {
                         self.hosts.entry(loss.host.clone()).or_default().loss_active = Some(loss.after);
@@ -237,8 +246,8 @@ impl State {
             Event::CandidateEnded {
                 candidate: _,
                 end,
-                reason: _,
-                by: _,
+                reason,
+                by,
             } => {
                 match end {
                     CandidateEnd::Kept => {}
@@ -248,9 +257,23 @@ impl State {
                     }
                     CandidateEnd::RolledBack => self.totals.rolled_back += 1,
                 }
-                self.candidate = None;
+                self.ended_candidate = self.candidate.take().map(|mut candidate| {
+                    candidate.pairs = Vec::new();
+                    EndedCandidate {
+                        candidate,
+                        end: *end,
+                        reason: reason.clone(),
+                        by: by.clone(),
+                        at,
+                    }
+                });
             }
-            Event::ModelRolledBack { from: _, to, reason: _ } => {
+            Event::ModelRolledBack {
+                from: _,
+                to,
+                reason: _,
+                by: _,
+            } => {
                 if let Some(candidate) = &self.candidate {
                     for loss in &candidate.evaluation {
                         if let (Some(before), Some(host)) = (loss.before, self.hosts.get_mut(&loss.host)) {
@@ -261,11 +284,33 @@ impl State {
                 self.active = Some(to.clone());
                 self.active_since = at;
                 self.previous = None;
+                self.window.rolled_back_at = Some(at);
                 self.return_line_to_active();
             }
-            Event::ModelsRetired { models } => {
+            Event::ModelsRetired {
+                models,
+                actor: _,
+                reason: _,
+            } => {
                 for tag in models {
                     self.models.remove(tag);
+                    self.model_pins.remove(tag);
+                }
+            }
+            Event::ModelPinned {
+                model,
+                pinned,
+                actor,
+                reason,
+            } => {
+                self.model_pins.remove(model);
+                if *pinned {
+                    let pin = Pin {
+                        since: at,
+                        actor: actor.0.clone(),
+                        reason: reason.clone(),
+                    };
+                    self.model_pins.insert(model.clone(), pin);
                 }
             }
             Event::PolicyActivated {
@@ -438,7 +483,7 @@ impl State {
                     };
                 }
             },
-            Work::Train { source, host, .. } => self.apply_training_outcome(*source, host.as_deref(), report),
+            Work::Train { source, host, .. } => self.apply_training_outcome(at, *source, host.as_deref(), report),
             Work::Evaluate {
                 offset, blocks_per_host, ..
             } => {
@@ -456,7 +501,8 @@ impl State {
                         RunEnd::Completed(completion) => {
                             *next_offset = offset + blocks_per_host;
                             candidate.pairs.extend(completion.pairs.iter().cloned());
-                            candidate.evaluation = means_by_host(&candidate.pairs);
+                            candidate.compared = compared_by_host(&candidate.pairs);
+                            candidate.evaluation = candidate.compared.iter().map(means).collect();
                         }
                         RunEnd::Failed(_) | RunEnd::Cancelled => {
                             *failures += 1;
@@ -517,7 +563,7 @@ impl State {
         }
     }
 
-    fn apply_training_outcome(&mut self, source: SourceId, host: Option<&str>, report: &RunReport) {
+    fn apply_training_outcome(&mut self, at: Millis, source: SourceId, host: Option<&str>, report: &RunReport) {
         let success = match &report.end {
             RunEnd::Completed(_) => true,
             RunEnd::Failed(_) => false,
@@ -546,6 +592,7 @@ impl State {
             RunEnd::Completed(_) => {
                 self.totals.successes += 1;
                 record.successes += 1;
+                self.note_success(at);
                 if let Some(done) = self.take_source(source) {
                     self.count_ended(done.campaign.map(|row| row.campaign), |counts| counts.done += 1);
                 }
@@ -718,16 +765,29 @@ pub(crate) fn error_digest(error: &str) -> u64 {
     u64::from_le_bytes(digest.0[..8].try_into().expect("a digest has 32 bytes"))
 }
 
-fn means_by_host(pairs: &[pointsman_model::run::Pair]) -> Vec<HostLoss> {
-    let mut sums: BTreeMap<&str, (f64, f64, f64)> = BTreeMap::new();
+fn compared_by_host(pairs: &[pointsman_model::run::Pair]) -> Vec<HostPairs> {
+    let mut hosts: BTreeMap<&str, HostPairs> = BTreeMap::new();
     for pair in pairs {
-        let sum = sums.entry(&pair.host).or_default();
-        *sum = (sum.0 + pair.baseline, sum.1 + pair.candidate, sum.2 + 1.0);
+        let host = hosts.entry(&pair.host).or_insert_with(|| HostPairs {
+            host: pair.host.clone(),
+            pairs: 0,
+            baseline_sum: 0.0,
+            candidate_sum: 0.0,
+            difference_squares: 0.0,
+        });
+        host.pairs += 1;
+        host.baseline_sum += pair.baseline;
+        host.candidate_sum += pair.candidate;
+        host.difference_squares += (pair.candidate - pair.baseline).powi(2);
     }
-    let mean = |(host, (baseline, candidate, n)): (&str, (f64, f64, f64))| HostLoss {
-        host: host.to_string(),
-        before: Some(baseline / n),
-        after: candidate / n,
-    };
-    sums.into_iter().map(mean).collect()
+    hosts.into_values().collect()
+}
+
+fn means(host: &HostPairs) -> HostLoss {
+    let pairs = f64::from(host.pairs);
+    HostLoss {
+        host: host.host.clone(),
+        before: Some(host.baseline_sum / pairs),
+        after: host.candidate_sum / pairs,
+    }
 }

@@ -113,6 +113,10 @@ pub(crate) fn story() -> Vec<(u64, Vec<Emitted>)> {
                     from: tag(2),
                     to: tag(1),
                     reason: "slower answers".into(),
+                    by: Some(StageBy::Person {
+                        actor: Actor::new("web"),
+                        reason: "slower answers".into(),
+                    }),
                 }),
                 bare(Event::CandidateEnded {
                     candidate: tag(2),
@@ -123,7 +127,11 @@ pub(crate) fn story() -> Vec<(u64, Vec<Emitted>)> {
                         reason: "slower answers".into(),
                     },
                 }),
-                bare(Event::ModelsRetired { models: vec![tag(2)] }),
+                bare(Event::ModelsRetired {
+                    models: vec![tag(2)],
+                    actor: None,
+                    reason: String::new(),
+                }),
                 back,
             ],
         ),

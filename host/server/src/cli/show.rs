@@ -201,6 +201,8 @@ pub(crate) fn models(client: &Client, json: bool) -> Result<(), Exit> {
                         "live"
                     } else if model.retired_at.is_some() {
                         "retired"
+                    } else if model.pinned.is_some() {
+                        "pinned"
                     } else {
                         ""
                     }

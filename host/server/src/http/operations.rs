@@ -421,18 +421,81 @@ fn of_operation(routes: Routes) -> Routes {
         )
         .post(
             "/api/v1/models/{tag}/approve",
-            models::approve,
-            about("Let a held candidate go on")
+            promotion::approve_tag,
+            about("Let a held candidate go on: as /api/v1/promotion/approve")
+                .changes()
+                .optional_body::<promotion::TagWordBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/models/{tag}/reject",
+            promotion::reject_tag,
+            about("Turn a held candidate down: as /api/v1/promotion/reject")
+                .changes()
+                .optional_body::<promotion::TagWordBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/models/{tag}/pin",
+            models::pin,
+            about("Keep a model, whatever its age")
                 .changes()
                 .optional_body::<ReasonBody>()
                 .answers::<Done>(),
         )
         .post(
-            "/api/v1/models/{tag}/reject",
-            models::reject,
-            about("Turn a held candidate down")
+            "/api/v1/models/{tag}/unpin",
+            models::unpin,
+            about("Let retention have a model again")
                 .changes()
                 .optional_body::<ReasonBody>()
+                .answers::<Done>(),
+        )
+        .get(
+            "/api/v1/models/prune",
+            models::prune_plan,
+            about("What a prune would retire now, and why everything else stays")
+                .detail("A dry run: nothing is changed. Models in use, rollback targets and pinned ones always stay.")
+                .query::<models::Keep>()
+                .answers::<wire::PrunePlan>(),
+        )
+        .post(
+            "/api/v1/models/prune",
+            models::prune,
+            about("Retire what retention lets go")
+                .detail("One entry of the journal; the files go after it. With the plan of a dry run it retires exactly that or nothing.")
+                .changes()
+                .optional_body::<models::PruneBody>()
+                .answers::<wire::Pruned>(),
+        )
+        .get(
+            "/api/v1/models/live-at",
+            models::live_at,
+            about("Which model was live in each role at a time, and why")
+                .query::<models::At>()
+                .answers::<wire::LiveAt>(),
+        )
+        .get(
+            "/api/v1/promotion",
+            promotion::show,
+            about("The proof that successes reach live models").answers::<wire::Promotion>(),
+        )
+        .post(
+            "/api/v1/promotion/approve",
+            promotion::approve,
+            about("Let the held candidate go on")
+                .detail("Names what was seen: where another candidate or another decision is held by now, nothing happens. Guards are checked again.")
+                .changes()
+                .body::<promotion::WordBody>()
+                .answers::<Done>(),
+        )
+        .post(
+            "/api/v1/promotion/reject",
+            promotion::reject,
+            about("Turn the held candidate down, for good")
+                .detail("Names what was seen, as an approval does. The candidate is never raised again.")
+                .changes()
+                .body::<promotion::WordBody>()
                 .answers::<Done>(),
         )
         .get(

@@ -2,14 +2,15 @@
 //! in the view, whoever shows it.
 
 use super::body::Query;
+use super::promotion::{Attempts, PolicyFault};
 use super::{App, fresh, query};
 use crate::clock::now_ms;
 use crate::health::STALE_AFTER_MS;
 use crate::problem::ApiError;
 use crate::view;
 use crate::wire::{
-    Coverage, Cycle, EvaluationAttempt, Evidence, HealthPart, HealthReport, Heartbeat, LastError, LiveSnapshot, OldestPending,
-    PipelineStage, PipelineStrip, Provenance, RecentOutcomes, ViewStamp,
+    Coverage, Cycle, Evidence, HealthPart, HealthReport, Heartbeat, LiveSnapshot, OldestPending, PipelineStage, PipelineStrip, Provenance,
+    RecentOutcomes, ViewStamp,
 };
 use axum::Json;
 use axum::extract::State;
@@ -17,9 +18,8 @@ use axum::http::StatusCode;
 use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Response};
 use pointsman_coordinator::{RECENT_OUTCOMES_MAX, State as Known};
-use pointsman_journal::{CandidateRow, DecisionFilter, Reader, RunFilter, RunRow, SINCE_MAX};
-use pointsman_model::policy::PolicyKind;
-use pointsman_model::promotion::{CandidateEnd, CandidateStage};
+use pointsman_journal::{Reader, RunFilter, RunRow, SINCE_MAX};
+use pointsman_model::promotion::CandidateStage;
 use pointsman_model::run::{RunClass, RunStatus};
 use pointsman_model::source::Lane;
 use pointsman_model::{RunId, Seq};
@@ -56,8 +56,8 @@ pub(super) async fn snapshot(State(app): State<App>) -> Result<Response, ApiErro
         latest_cycle: past.cycle.as_ref().map(cycle),
         successes: facts.successes,
         next_eval_due: facts.window.watermark + facts.window.size,
-        evaluation: evaluation(&facts, &past),
-        last_error: last_error(&app, &facts, &past),
+        evaluation: past.attempts.evaluation(facts.stage.as_ref(), now_ms()),
+        last_error: past.attempts.last_error(&app, facts.fault.as_ref()),
         oldest_pending: facts.oldest,
         trace_coverage: past.coverage,
         recent: facts.recent,
@@ -281,7 +281,7 @@ fn journal(app: &App) -> Finding {
     }
 }
 
-fn heartbeat(app: &App) -> Heartbeat {
+pub(super) fn heartbeat(app: &App) -> Heartbeat {
     let at = app.health.beat_at();
     let age_ms = at.map(|at| now_ms().saturating_sub(at));
     Heartbeat {
@@ -306,9 +306,8 @@ struct Facts {
     /// Runs that are planned and not begun, oldest first, and those under way.
     planned: Vec<(RunId, u64)>,
     started: Vec<RunId>,
-    evaluating: Option<CandidateStage>,
-    /// Kind, policy and time of the latest fault of an active policy.
-    fault: Option<(PolicyKind, String, u64)>,
+    stage: Option<CandidateStage>,
+    fault: Option<PolicyFault>,
 }
 
 impl Facts {
@@ -323,10 +322,6 @@ impl Facts {
             title: source.title.clone(),
             queued_at: source.queued_at,
             age_ms: now.saturating_sub(source.queued_at),
-        });
-        let faults = state.policies.iter().filter_map(|(kind, slot)| {
-            let active = slot.active.as_ref()?;
-            Some((*kind, active.description.policy.to_string(), *active.recent_faults.back()?))
         });
         Facts {
             last_at: state.last_at,
@@ -350,8 +345,8 @@ impl Facts {
                 .filter(|(_, run)| run.started_at.is_some())
                 .map(|(id, _)| *id)
                 .collect(),
-            evaluating: state.candidate.as_ref().map(|candidate| candidate.stage.clone()),
-            fault: faults.max_by_key(|(_, _, at)| *at),
+            stage: state.candidate.as_ref().map(|candidate| candidate.stage.clone()),
+            fault: PolicyFault::latest(state),
         }
     }
 }
@@ -360,17 +355,12 @@ impl Facts {
 struct Past {
     seq: Seq,
     cycle: Option<RunRow>,
-    evaluation: Option<RunRow>,
-    failed: Option<RunRow>,
-    ended: Option<CandidateRow>,
-    /// The gate's latest decision: its number, its time, its verdict and its words.
-    gate: Option<(u64, String)>,
+    attempts: Attempts,
     coverage: Coverage,
 }
 
 impl Past {
     fn read(reader: &Reader, data: &Path) -> Result<Past, pointsman_journal::ReadError> {
-        let newest = |filter: RunFilter| reader.runs(&RunFilter { limit: 1, ..filter }).map(|rows| rows.into_iter().next());
         let mut recent = reader.runs(&RunFilter {
             class: Some(RunClass::Training),
             limit: RECENT_OUTCOMES_MAX as u32,
@@ -388,37 +378,10 @@ impl Past {
             outcomes += 1;
             with_trace += u64::from(is_usable(&directory.samples()) || is_usable(&directory.events()));
         }
-        let gate = reader
-            .rulings(&DecisionFilter {
-                kind: Some(PolicyKind::PromotionGate),
-                limit: 1,
-                ..DecisionFilter::default()
-            })?
-            .into_iter()
-            .next()
-            .map(|record| {
-                let reasons = &record.decision.ruling.advice.reasons;
-                (
-                    record.decision.id.0,
-                    reasons.first().map(|reason| reason.text.clone()).unwrap_or_default(),
-                )
-            });
         Ok(Past {
             seq: reader.last_seq()?,
             cycle: recent.into_iter().next(),
-            evaluation: newest(RunFilter {
-                class: Some(RunClass::Eval),
-                ..RunFilter::default()
-            })?,
-            failed: newest(RunFilter {
-                status: Some(RunStatus::Failed),
-                ..RunFilter::default()
-            })?,
-            ended: reader
-                .candidates(None, 20)?
-                .into_iter()
-                .find(|row| matches!(row.end, Some(CandidateEnd::Rejected | CandidateEnd::RolledBack))),
-            gate,
+            attempts: Attempts::read(reader)?,
             coverage: Coverage {
                 with_trace,
                 outcomes,
@@ -440,82 +403,7 @@ fn cycle(run: &RunRow) -> Cycle {
     }
 }
 
-fn evaluation(facts: &Facts, past: &Past) -> EvaluationAttempt {
-    let Some(run) = &past.evaluation else {
-        return EvaluationAttempt {
-            at: None,
-            result: "none".to_string(),
-            reason: String::new(),
-            decision: None,
-            retry_at: None,
-        };
-    };
-    let (decision, words) = past.gate.clone().unzip();
-    let retry_at = match &facts.evaluating {
-        Some(CandidateStage::Evaluating { run: None, not_before, .. }) if *not_before > now_ms() => Some(*not_before),
-        _ => None,
-    };
-    let (result, reason) = match (run.status, &facts.evaluating) {
-        (RunStatus::Queued | RunStatus::Warming | RunStatus::Running, _) => ("triggered", String::new()),
-        (RunStatus::Failed | RunStatus::Cancelled, _) => ("failed", run.error.clone().unwrap_or_default()),
-        (RunStatus::Completed, Some(CandidateStage::Held { reason, .. })) => ("blocked", reason.clone()),
-        (RunStatus::Completed, _) => ("completed", words.unwrap_or_default()),
-    };
-    EvaluationAttempt {
-        at: Some(run.planned_at),
-        result: result.to_string(),
-        reason,
-        decision,
-        retry_at,
-    }
-}
-
-fn last_error(app: &App, facts: &Facts, past: &Past) -> Option<LastError> {
-    let error = |at: u64, class: &str, code: String, text: String| LastError {
-        at,
-        class: class.to_string(),
-        code,
-        text,
-        run: None,
-        decision: None,
-    };
-    if let Some(reason) = app.health.trouble() {
-        return Some(error(now_ms(), "storage", "read_only".to_string(), reason));
-    }
-    let run = past.failed.as_ref().map(|run| {
-        let class = run.failure_class.map_or("failed", |class| class.slug());
-        let text = run.error.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
-        LastError {
-            run: Some(run.id.0),
-            ..error(
-                run.finished_at.unwrap_or(run.planned_at),
-                "run",
-                class.to_string(),
-                text.to_string(),
-            )
-        }
-    });
-    let gate = past.ended.as_ref().map(|ended| LastError {
-        decision: ended.decision.map(|decision| decision.0),
-        ..error(
-            ended.ended_at.unwrap_or(ended.stage_at),
-            "gate",
-            super::slug(&ended.end),
-            format!("{}: {}", ended.tag, ended.reason.as_deref().unwrap_or_default()),
-        )
-    });
-    let policy = facts.fault.as_ref().map(|(kind, policy, at)| {
-        error(
-            *at,
-            "policy",
-            kind.slug().to_string(),
-            format!("{policy} did not answer; a fallback did"),
-        )
-    });
-    [run, gate, policy].into_iter().flatten().max_by_key(|error| error.at)
-}
-
-fn stamp(seq: Seq, content: &impl Serialize) -> ViewStamp {
+pub(super) fn stamp(seq: Seq, content: &impl Serialize) -> ViewStamp {
     ViewStamp {
         fingerprint: fresh::fingerprint(&serde_json::to_vec(content).unwrap_or_default()),
         seq: seq.0,
@@ -525,6 +413,6 @@ fn stamp(seq: Seq, content: &impl Serialize) -> ViewStamp {
     }
 }
 
-fn stamped(fingerprint: &str, body: impl IntoResponse) -> Response {
+pub(super) fn stamped(fingerprint: &str, body: impl IntoResponse) -> Response {
     ([(ETAG, format!("\"{fingerprint}\""))], body).into_response()
 }

@@ -396,7 +396,7 @@ fn done(reply: &Reply) -> Done {
             generation: generations.first().map(|(_, generation)| *generation),
             ..Done::default()
         },
-        Reply::Done | Reply::Source(_) | Reply::Run(_) | Reply::Campaign(_) | Reply::Imported { .. } => Done::default(),
+        Reply::Done | Reply::Source(_) | Reply::Run(_) | Reply::Campaign(_) | Reply::Models(_) | Reply::Imported { .. } => Done::default(),
     }
 }
 

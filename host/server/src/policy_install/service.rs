@@ -85,7 +85,7 @@ impl Installer {
         match reply {
             Reply::Generation(generation) => Ok(Some(generation)),
             Reply::Generations(generations) => Ok(generations.first().map(|(_, generation)| *generation)),
-            Reply::Done | Reply::Source(_) | Reply::Run(_) | Reply::Campaign(_) | Reply::Imported { .. } => Ok(None),
+            Reply::Done | Reply::Source(_) | Reply::Run(_) | Reply::Campaign(_) | Reply::Models(_) | Reply::Imported { .. } => Ok(None),
         }
     }
 

@@ -1,14 +1,18 @@
 //! What a kind's slot holds beside its active version: canary, pin, breaker, quarantine.
 
 use crate::wire::{BreakerCard, CanaryCard, QuarantineCard, TrippedCard};
-use pointsman_coordinator::{FAULT_WINDOW_MS, FAULTS_IN_A_ROW_MAX, FAULTS_IN_WINDOW_MAX, PolicySlot};
+use pointsman_coordinator::{FAULT_WINDOW_MS, FAULTS_IN_A_ROW_MAX, FAULTS_IN_WINDOW_MAX, Pin, PolicySlot};
 
 pub(super) fn pinned(slot: &PolicySlot) -> Option<String> {
-    let pin = slot.pin.as_ref()?;
-    Some(match pin.reason.as_str() {
+    slot.pin.as_ref().map(pin_words)
+}
+
+/// By whom and why something is pinned.
+pub(super) fn pin_words(pin: &Pin) -> String {
+    match pin.reason.as_str() {
         "" => format!("by {}", pin.actor),
         reason => format!("by {}: {reason}", pin.actor),
-    })
+    }
 }
 
 pub(super) fn canary(slot: &PolicySlot) -> Option<CanaryCard> {

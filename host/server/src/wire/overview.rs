@@ -40,7 +40,7 @@ pub struct LiveSnapshot {
     pub heartbeat: Heartbeat,
     /// When the journal got its last entry.
     pub last_updated: u64,
-    /// The promotion's state: collecting, evaluating, canary, watching, held, none
+    /// none, collecting, eval_due, evaluating, canary, applied, rolled_back, blocked, held
     pub promotion: String,
     pub promotion_label: String,
     /// The newest training run.

@@ -18,6 +18,7 @@ mod off_policy;
 mod overview;
 mod policy_swaps;
 mod policy_watch;
+mod promotion;
 mod queue;
 mod resume;
 mod simulate;

@@ -1,5 +1,6 @@
 //! What the journal says, followed entry by entry and apart from any state: the coordinator's own code is not asked.
 
+use super::shelf::Shelf;
 use pointsman_model::event::{Event, Recorded};
 use pointsman_model::policy::PolicyKind;
 use pointsman_model::run::{AttemptToken, RunClass, RunEnd, Work};
@@ -23,6 +24,7 @@ pub(super) struct Ledger {
     last_run: u64,
     outcomes: BTreeMap<AttemptToken, bool>,
     generations: BTreeMap<PolicyKind, u32>,
+    shelf: Shelf,
     pub(super) counts: BTreeMap<&'static str, u64>,
 }
 
@@ -36,6 +38,7 @@ impl Ledger {
     /// Takes an entry, or says which promise it breaks.
     pub(super) fn entry(&mut self, recorded: &Recorded, ends: &Ends) -> Result<(), String> {
         *self.counts.entry(recorded.event.slug()).or_default() += 1;
+        self.shelf.entry(&recorded.event)?;
         match &recorded.event {
             Event::SettingsChanged { settings, .. } => self.settings = settings.clone(),
             Event::TrainingStarted { .. } => self.training = true,

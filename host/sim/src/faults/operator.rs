@@ -2,12 +2,13 @@
 
 use super::stage::Stage;
 use crate::scripted::Scripted;
+use pointsman_coordinator::prune_plan;
 use pointsman_model::command::{Activation, Command, ImportBatch};
 use pointsman_model::policy::{PolicyDescription, PolicyKind};
 use pointsman_model::run::{RunEnd, RunReport};
 use pointsman_model::settings::{LaneMode, Settings};
 use pointsman_model::source::{Lane, LockKey, NewSource, Origin, SourceEdit};
-use pointsman_model::{Actor, CampaignId, RunId, SourceId};
+use pointsman_model::{Actor, CampaignId, DecisionId, Digest, ModelTag, RunId, SourceId};
 
 const HOSTS: [&str; 4] = ["novel", "code", "events", ""];
 
@@ -45,6 +46,7 @@ impl Stage {
             guard_runs_per_host_max: dice.roll(3) as u32,
             guard_host_loss_max: dice.chance(0.3).then_some(0.3),
             keep_models: 2,
+            promotion_hold: dice.chance(0.3),
             ..Settings::default()
         }
     }
@@ -153,13 +155,22 @@ impl Stage {
             28 => {
                 let candidate = self.world.coordinator().state().candidate.as_ref();
                 let tag = candidate.map(|candidate| candidate.tag.clone());
+                let held_with = candidate.and_then(|candidate| candidate.decisions.last().copied());
                 Command::DecideHeld {
-                    candidate: tag.unwrap_or_else(|| pointsman_model::ModelTag::numbered(1)),
+                    candidate: tag.unwrap_or_else(|| ModelTag::numbered(1)),
+                    // As it was seen, as an older one, or without a look.
+                    decision: match self.dice.roll(4) {
+                        0 => Some(DecisionId(1)),
+                        1 => held_with,
+                        _ => None,
+                    },
                     approve: self.dice.chance(0.5),
+                    despite_guards: self.dice.chance(0.3),
                     actor,
                     reason,
                 }
             }
+            29 if self.dice.chance(0.5) => self.draw_retention_command(actor, reason),
             29 => Command::RollBackModel { actor, reason },
             // Reports that nobody sent: a token of another attempt, another start, another run.
             _ => {
@@ -182,6 +193,34 @@ impl Stage {
                     },
                 }
             }
+        }
+    }
+
+    /// Pins, and prunes with and without a look before.
+    fn draw_retention_command(&mut self, actor: Actor, reason: String) -> Command {
+        let models = self.world.coordinator().state().next.model;
+        if self.dice.chance(0.6) {
+            return Command::PinModel {
+                model: ModelTag::numbered(1 + self.dice.roll(models + 1)),
+                pinned: self.dice.chance(0.6),
+                actor,
+                reason,
+            };
+        }
+        let keep = self.dice.roll(4) as u32;
+        let plan = self.dice.chance(0.5).then(|| {
+            let state = self.world.coordinator().state();
+            let retained = state.retention(keep);
+            let go = retained.iter().rev().filter(|retained| retained.goes());
+            prune_plan(go.map(|retained| &retained.model.tag))
+        });
+        // Now and then a plan that is old.
+        let plan = plan.map(|plan| if self.dice.chance(0.2) { Digest::of(b"old") } else { plan });
+        Command::PruneModels {
+            keep: Some(keep),
+            plan,
+            actor,
+            reason,
         }
     }
 

@@ -3,7 +3,8 @@
 use super::Problem;
 use super::stage::Stage;
 use pointsman_model::command::Command;
-use pointsman_model::event::Event;
+use pointsman_model::event::{Event, StageBy};
+use pointsman_model::promotion::CandidateStage;
 use pointsman_model::run::{RunClass, Work};
 use pointsman_model::{Actor, RunId};
 
@@ -26,10 +27,14 @@ pub enum Sabotage {
     SkippedGeneration,
     /// A client is answered before the journal has it, and the disk then refuses.
     ToldTooEarly,
+    /// A model that is live, or on its way, is retired.
+    RetiredWhatIsUsed,
+    /// A held candidate goes live, and no person has said so.
+    LiveWithoutAWord,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 8] = [
+    pub const ALL: [Sabotage; 10] = [
         Sabotage::DoubledOutcome,
         Sabotage::MixedUpOutcome,
         Sabotage::LostOutcome,
@@ -38,6 +43,8 @@ impl Sabotage {
         Sabotage::SlippedState,
         Sabotage::SkippedGeneration,
         Sabotage::ToldTooEarly,
+        Sabotage::RetiredWhatIsUsed,
+        Sabotage::LiveWithoutAWord,
     ];
 }
 
@@ -124,6 +131,28 @@ impl Stage {
                     })
                 }
                 None => Ok(()),
+            },
+            Some(Sabotage::RetiredWhatIsUsed) => match &state.active {
+                Some(model) => {
+                    let models = vec![model.clone()];
+                    self.forge(Event::ModelsRetired {
+                        models,
+                        actor: None,
+                        reason: String::new(),
+                    })
+                }
+                None => Ok(()),
+            },
+            Some(Sabotage::LiveWithoutAWord) => match &state.candidate {
+                Some(candidate) if state.settings.promotion_hold && matches!(candidate.stage, CandidateStage::Held { .. }) => {
+                    let event = Event::ModelApplied {
+                        model: candidate.tag.clone(),
+                        before: candidate.baseline.clone(),
+                        by: StageBy::Host,
+                    };
+                    self.forge(event)
+                }
+                Some(_) | None => Ok(()),
             },
             Some(Sabotage::SlippedState | Sabotage::MixedUpOutcome | Sabotage::LostOutcome | Sabotage::ToldTooEarly) | None => Ok(()),
         }

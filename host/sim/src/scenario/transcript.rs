@@ -3,6 +3,7 @@
 use pointsman_coordinator::{Excluded, Installed, Previewed, SelectionMode, State};
 use pointsman_model::decision::{Decision, SelectionVerdict, Verdict};
 use pointsman_model::event::{Event, Recorded, StageBy, StateHandover};
+use pointsman_model::promotion::{CandidateStage, HoldCause};
 use pointsman_model::run::{RunClass, RunEnd, Work};
 use pointsman_model::source::{Lane, Lock, SourceStage};
 use pointsman_model::wants::{Beside, Wants};
@@ -148,7 +149,11 @@ fn detail(event: &Event) -> String {
             candidate,
             reason,
             decision: _,
-        } => format!("{candidate}: {reason}"),
+            cause,
+        } => match cause {
+            HoldCause::Gate => format!("{candidate}: {reason}"),
+            HoldCause::Setting => format!("{candidate} by promotion_hold: {reason}"),
+        },
         Event::ModelApplied { model, before, by } => format!("{model} replaces {before} {}", stage_by(by)),
         Event::CandidateEnded {
             candidate,
@@ -156,8 +161,24 @@ fn detail(event: &Event) -> String {
             reason,
             by,
         } => format!("{candidate} {end:?} {}: {reason}", stage_by(by)),
-        Event::ModelRolledBack { from, to, reason } => format!("{from} back to {to}: {reason}"),
-        Event::ModelsRetired { models } => models.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        Event::ModelRolledBack { from, to, reason, by } => {
+            let by = by.as_ref().map(stage_by).unwrap_or_default();
+            format!("{from} back to {to} {by}: {reason}")
+        }
+        Event::ModelsRetired { models, actor, reason } => {
+            let tags = models.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            let by = actor.as_ref().map(|actor| format!(" by {} ({reason})", actor.0));
+            format!("{tags}{}", by.unwrap_or_default())
+        }
+        Event::ModelPinned {
+            model,
+            pinned,
+            actor,
+            reason,
+        } => {
+            let verb = if *pinned { "pinned" } else { "unpinned" };
+            format!("{model} {verb} by {}: {reason}", actor.0)
+        }
         Event::PolicyActivated {
             generation,
             description,
@@ -330,6 +351,58 @@ pub(super) fn wants(wants: &Wants) -> String {
     };
     let _ = writeln!(out, "    serving {serving}");
     let _ = writeln!(out, "    keep {}", wants.keep.iter().cloned().collect::<Vec<_>>().join(" "));
+    out
+}
+
+/// Window, watermark and what is on its way.
+pub(super) fn promotion(state: &State) -> String {
+    let mut out = String::new();
+    let (size, watermark) = (u64::from(state.settings.promotion_window), state.watermark);
+    let reached = state.window.reached_at.map(|at| format!(", last full at {} s", seconds(at)));
+    let _ = writeln!(
+        out,
+        "    window {} done {}/{size} watermark {watermark} next target {}{}",
+        state.window.passed + 1,
+        state.window_done(),
+        watermark + size,
+        reached.unwrap_or_default()
+    );
+    if let Some(candidate) = &state.candidate {
+        let stage = match &candidate.stage {
+            CandidateStage::Evaluating {
+                run: None,
+                failures,
+                not_before,
+                ..
+            } => format!("evaluation due after {failures} failures, not before {} s", seconds(*not_before)),
+            CandidateStage::Held { from, cause, decision, .. } => {
+                format!("held from {} by {} with decision {decision}", from.slug(), cause.slug())
+            }
+            stage => stage.slug().to_string(),
+        };
+        let _ = writeln!(out, "    candidate {} against {}: {stage}", candidate.tag, candidate.baseline);
+    }
+    if let Some(ended) = &state.ended_candidate {
+        let by = stage_by(&ended.by);
+        let _ = writeln!(out, "    ended {} {} {by}: {}", ended.candidate.tag, ended.end.slug(), ended.reason);
+    }
+    let since = state.window.rolled_back_at.map(seconds);
+    let _ = writeln!(
+        out,
+        "    rolled back at {}",
+        since.map_or("-".to_string(), |since| format!("{since} s"))
+    );
+    out
+}
+
+/// Every model and what keeps it, newest first.
+pub(super) fn retention(state: &State, keep: u32) -> String {
+    let mut out = String::new();
+    for retained in state.retention(keep) {
+        let why: Vec<&str> = retained.kept_for.iter().map(|kept| kept.slug()).collect();
+        let why = if why.is_empty() { "goes".to_string() } else { why.join(" ") };
+        let _ = writeln!(out, "    {} {} bytes: {why}", retained.model.tag, retained.model.bytes);
+    }
     out
 }
 

@@ -98,7 +98,7 @@ impl Play<'_> {
                     .into();
                 }
             }
-            Event::ModelsRetired { models } => models.iter().for_each(|tag: &ModelTag| self.outside.forget(tag)),
+            Event::ModelsRetired { models, .. } => models.iter().for_each(|tag: &ModelTag| self.outside.forget(tag)),
             _ => {}
         }
     }
