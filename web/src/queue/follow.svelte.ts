@@ -64,20 +64,21 @@ export class Followed<T> {
 /** `held` says that what is shown is to stay as it is; `keep` that another path is another view of the same thing. */
 export type Manner = { held?: () => boolean; keep?: boolean };
 
-/** For the top of a component. */
-export function follow<T>(path: () => string, { held = () => false, keep = false }: Manner = {}): Followed<T> {
+/** For the top of a component. Nothing is asked while there is no path. */
+export function follow<T>(path: () => string | null, { held = () => false, keep = false }: Manner = {}): Followed<T> {
   const followed = new Followed<T>();
   const asked = $derived(path());
   const beat = $derived(Math.floor(app.browserNow / AT_LEAST_EVERY_MS));
   const seq = $derived(app.state?.seq ?? null);
   $effect(() => {
     const to = asked;
+    if (to === null) return;
     untrack(() => followed.begin(to, keep));
     return () => followed.end();
   });
   $effect(() => {
     void [seq, beat];
-    if (!held()) followed.later();
+    if (asked !== null && !held()) followed.later();
   });
   return followed;
 }
