@@ -7,7 +7,8 @@
  */
 
 import { spawn } from 'node:child_process';
-import { Checks, ENDED, expect, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until, WAIT_MS } from './harness.mjs';
+import { Checks, ENDED, expect, expectAccessible, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until, WAIT_MS } from './harness.mjs';
+import { hostQueueChecks } from './queue.mjs';
 
 const url = process.env.POINTSMAN_URL;
 if (!url) {
@@ -18,7 +19,7 @@ const home = new URL('/', url).href;
 
 const checks = new Checks();
 const browser = await launch();
-const { page, troubles, close } = await openPage(browser, home, { allow: [ENDED] });
+const { page, troubles, close } = await openPage(browser, home, { allow: [ENDED, /422/] });
 // The editor warns before a text is lost; here it may be.
 page.on('dialog', (dialog) => dialog.accept());
 
@@ -288,6 +289,100 @@ await checks.check('stop drains, start goes on, and both show', async () => {
   await page.waitForSelector('[data-training=running]');
 });
 
+const settingsPage = async (on) => {
+  await on.goto(`${home}#/settings`);
+  await on.waitForSelector('[data-pending] ~ [data-presets]');
+};
+const answerWhy = async (on, button) => {
+  await on.locator('dialog[open] input[name=reason]').fill('browser test');
+  await on.locator('dialog[open]').getByRole('button', { name: button, exact: true }).click();
+  await until(on, () => document.querySelector('dialog[open]') === null, null, 'the dialog to close');
+};
+const settingIs = (on, name, value) => on.waitForSelector(`[data-setting=${name}][data-live='${JSON.stringify(value)}']`);
+const settingsNow = async () => (await fetch(new URL('/api/v1/settings', url))).json();
+
+await checks.check('a setting is drafted, checked by the host, applied, and undone', async () => {
+  const { retry_budget: before } = await settingsNow();
+  await settingsPage(page);
+  await page.locator('input[name=retry_budget]').fill('2.5');
+  await until(page, () => document.querySelector('#problem-retry_budget')?.textContent, null, 'the host to refuse half an attempt');
+  await page.locator('input[name=retry_budget]').fill(String(before + 1));
+  await page.waitForSelector('[data-pending="1"][data-checked=true]');
+  await screenshot(page, 'host-settings-draft-desktop-light');
+  await page.getByRole('button', { name: 'Apply settings' }).click();
+  await answerWhy(page, 'Apply settings');
+  await settingIs(page, 'retry_budget', before + 1);
+  expect((await settingsNow()).retry_budget === before + 1, 'the host has another value');
+  await page.locator('[data-settings-change]').first().getByRole('button', { name: /^Undo change/ }).click();
+  await answerWhy(page, 'Undo');
+  await settingIs(page, 'retry_budget', before);
+});
+
+await checks.check('two tabs change settings: the slower one is told what the faster one did, and loses nothing', async () => {
+  const { retry_budget: before, recent_host_window: window } = await settingsNow();
+  const slow = await openPage(browser, home, { allow: [/412/] });
+  try {
+    const held = await (await fetch(new URL('/api/v1/settings/form', url))).text();
+    let deaf = true;
+    await slow.page.route('**/api/v1/settings/form', (route) => (deaf ? route.fulfill({ contentType: 'application/json', body: held }) : route.continue()));
+    slow.page.on('response', (response) => response.status() === 412 && (deaf = false));
+    await settingsPage(slow.page);
+    await slow.page.locator('input[name=retry_budget]').fill(String(before + 2));
+    await slow.page.waitForSelector('[data-pending="1"][data-checked=true]');
+    await settingsPage(page);
+    await page.locator('input[name=recent_host_window]').fill(String(window + 1));
+    await page.waitForSelector('[data-pending="1"][data-checked=true]');
+    await page.getByRole('button', { name: 'Apply settings' }).click();
+    await answerWhy(page, 'Apply settings');
+    await settingIs(page, 'recent_host_window', window + 1);
+    await slow.page.getByRole('button', { name: 'Apply settings' }).click();
+    await answerWhy(slow.page, 'Apply settings');
+    await slow.page.locator('[data-conflict] li', { hasText: `${window} → ${window + 1}` }).waitFor();
+    expect((await settingsNow()).retry_budget === before, 'the refused change was made');
+    await slow.page.getByRole('button', { name: 'Put my draft upon theirs' }).click();
+    await slow.page.waitForSelector('[data-pending="1"][data-checked=true]');
+    await slow.page.getByRole('button', { name: 'Apply settings' }).click();
+    await answerWhy(slow.page, 'Apply settings');
+    await settingIs(slow.page, 'retry_budget', before + 2);
+    expect((await settingsNow()).recent_host_window === window + 1, 'the faster change was undone');
+    for (let n = 0; n < 2; n++) {
+      await slow.page.locator('[data-settings-change]').nth(n * 2).getByRole('button', { name: /^Undo change/ }).click();
+      await answerWhy(slow.page, 'Undo');
+      if (n === 0) await settingIs(slow.page, 'retry_budget', before);
+    }
+    await settingIs(slow.page, 'recent_host_window', window);
+    expect(slow.troubles.length === 0, () => slow.troubles.join('\n'));
+  } finally {
+    await slow.close();
+  }
+});
+
+await checks.check('diagnostics tell of each part of the host, and of improvement since a baseline', async () => {
+  await page.goto(`${home}#/diagnostics?since=0`);
+  await page.waitForSelector('[data-health]');
+  const parts = await page.$$eval('[data-part]', (all) => all.map((part) => part.dataset.part));
+  expect(parts.join() === 'worker,scheduler,model_server,journal', `parts are ${parts}`);
+  await until(page, () => /^\+[1-9]/.test(document.querySelector('[data-gain=decisions_gained]')?.textContent ?? ''), null, 'decisions gained since the journal’s beginning');
+  await page.getByRole('button', { name: 'Last heartbeat' }).click();
+  await page.locator('[data-fact="Heartbeat.at"] .help').waitFor();
+  await expectAccessible(page);
+  await screenshot(page, 'host-diagnostics-desktop-light');
+});
+
+await checks.check('the proof of promotion stands on this host’s own figures', async () => {
+  await page.goto(`${home}#/promotion`);
+  await page.waitForSelector('[data-promotion]');
+  const proof = await (await fetch(new URL('/api/v1/promotion', url))).json();
+  await page.locator('[data-role=standard]', { hasText: proof.roles[0].tag }).waitFor();
+  await page.getByRole('button', { name: 'Dry run of a prune' }).click();
+  await page.waitForSelector('[data-plan]');
+  await page.getByRole('button', { name: 'Tell' }).click();
+  await page.waitForSelector('[data-live-role]');
+  await expectAccessible(page);
+  await screenshot(page, 'host-promotion-desktop-light');
+});
+await hostQueueChecks(checks, page, home);
+
 await checks.check('controls have names', () => expectNames(page));
 await checks.check('no console error, no failed request, no other origin', async () => {
   expect(troubles.length === 0, () => troubles.join('\n'));
@@ -304,6 +399,12 @@ for (const size of Object.keys(SIZES)) {
         await page.waitForSelector('[data-feed]');
         await until(page, () => Number(document.querySelector('figure[data-points]')?.dataset.points) > 1, null, 'a curve');
         await screenshot(page, `host-overview-${size}-${theme}`);
+        await expectNoSidewaysScroll(page);
+        await expectContrast(page);
+        await page.goto(`${home}#/queue`);
+        await until(page, () => document.querySelectorAll('[data-figure][data-known=true]').length === 5, null, 'five figures');
+        await page.waitForSelector('[data-next]:not([data-next=unknown])');
+        await screenshot(page, `host-queue-${size}-${theme}`);
         await expectNoSidewaysScroll(page);
         await expectContrast(page);
         for (const [name, hash] of [['policies', '#/policies'], ['policy', `#/policies/${brought?.kind ?? 'retry'}`]]) {

@@ -1,6 +1,7 @@
 /** What both browser tests share: one browser, checks that are counted, pages that are watched, waits for states. */
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -141,4 +142,17 @@ export async function expectNames(page) {
       .map((element) => element.outerHTML.slice(0, 120)),
   );
   expect(nameless.length === 0, () => `controls without a name:\n${nameless.join('\n')}`);
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** No fault that axe calls serious or critical. What it is not sure of, and what it finds less grave, is left to people. */
+export async function expectAccessible(page) {
+  // Evaluated by the browser's own protocol: the page's content policy lets no script of others in.
+  await page.evaluate(`if (!window.axe) { ${AXE} }`);
+  const faults = await page.evaluate(async () => {
+    const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
+    return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id, impact, help, nodes }) => `${impact} ${id}: ${help}\n  ${nodes.slice(0, 4).map((node) => node.target.join(' ')).join('\n  ')}`);
+  });
+  expect(faults.length === 0, () => faults.join('\n'));
 }

@@ -1,7 +1,9 @@
 /** The page alone, against the mock host of web/dev: what a real host does not do on demand. Needs web/dist. */
 
 import { readFileSync } from 'node:fs';
-import { Checks, ENDED, expect, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until } from './harness.mjs';
+import { Checks, ENDED, expect, expectAccessible, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until } from './harness.mjs';
+import { controlChecks } from './control.mjs';
+import { queueChecks } from './queue.mjs';
 import { startMock } from '../../web/dev/mock.mjs';
 
 const checks = new Checks();
@@ -673,6 +675,7 @@ for (const size of Object.keys(SIZES)) {
             await screenshot(opened.page, `mock-${name}-${size}-${theme}`);
             await expectNoSidewaysScroll(opened.page);
             await expectContrast(opened.page);
+            if (size === 'desktop') await expectAccessible(opened.page);
           }
           expect(opened.troubles.length === 0, () => opened.troubles.join('\n'));
         } finally {
@@ -682,6 +685,9 @@ for (const size of Object.keys(SIZES)) {
     }
   }
 }
+
+await queueChecks(checks, browser);
+await controlChecks(checks, browser);
 
 await browser.close();
 mock.close();

@@ -4,7 +4,8 @@
  *
  * PORT (7979), MOCK_SCENE (busy, empty), MOCK_TICK_MS (200: one step of the story), MOCK_SEED.
  * Beside the host's interface it takes POST /mock/swap {kind, version}, /mock/refuse {kind}, /mock/drop (cut all
- * sockets), /mock/lose (leave out one patch), /mock/gap, /mock/deaf {on} (refuse WebSockets).
+ * sockets), /mock/lose (leave out one patch), /mock/gap, /mock/deaf {on} (refuse WebSockets),
+ * /mock/hold (a candidate waits for a person).
  */
 
 import { readFileSync, statSync } from 'node:fs';
@@ -69,9 +70,12 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
       response.end(JSON.stringify(body));
     };
     const problem = (status, code, title, detail, fix = null, errors = []) => json(status, { type: `https://pointsman.invalid/problems/${code}`, title, status, detail, code, errors, fix });
+    const raw = Buffer.concat(chunks).toString();
+    const type = request.headers['content-type'] ?? '';
     let body = {};
     try {
-      if (chunks.length > 0) body = JSON.parse(Buffer.concat(chunks).toString());
+      // A file is no JSON: its reader takes it as it is.
+      if (chunks.length > 0 && url.pathname !== '/api/v1/sources/import') body = JSON.parse(raw);
     } catch {
       return problem(400, 'bad-json', 'The body is no JSON', 'The body could not be read as JSON');
     }
@@ -84,20 +88,13 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
     const route = `${request.method} ${url.pathname}`;
     if (request.method === 'GET' && !url.pathname.startsWith('/api/')) return file(url.pathname, response);
     if (route === 'GET /api/v1/state') return json(200, held);
-    if (route === 'GET /api/v1/jobs') return json(200, page('jobs', story.jobs, url.searchParams));
+    if (route === 'GET /api/v1/jobs') return json(200, page('jobs', story.jobs.filter(ofJobs(url.searchParams)), url.searchParams));
     if (route === 'GET /api/v1/decisions') return json(200, page('decisions', story.decisions.filter(wanted(url.searchParams)), url.searchParams));
     if (request.method === 'GET' && /^\/api\/v1\/(?:jobs|decisions)\/[0-9]+(?:\/log)?$/.test(url.pathname)) {
       const found = url.pathname.startsWith('/api/v1/jobs/') ? story.detail(Number(id)) : story.details.get(Number(id));
       return found ? json(200, found) : problem(404, 'not-found', 'There is no such entry', `There is no entry ${id}`, 'List what there is: pointsman jobs');
     }
-    if (route === 'POST /api/v1/sources') {
-      if (!body.title?.trim()) return problem(422, 'PM1001', 'The source is refused', 'title is empty', null, [{ pointer: '/title', detail: 'is empty; give the source a name' }]);
-      if (body.host && !/^[a-z0-9.-]+$/.test(body.host)) return problem(422, 'PM1002', 'The source is refused', 'host is malformed', null, [{ pointer: '/host', detail: 'may hold a to z, 0 to 9, dot and hyphen only' }]);
-      const source = story.queue(body.title, body.host, 'ui', body.priority);
-      publish();
-      return json(201, { id: source.id });
-    }
-    if (request.method === 'POST' && url.pathname.endsWith('/cancel')) return story.cancel(Number(id), body.reason) ? done() : problem(409, 'PM1101', 'The run is over', `Run ${id} has ended already`);
+    if (request.method === 'POST' && /^\/api\/v1\/jobs\/[0-9]+\/cancel$/.test(url.pathname)) return story.cancel(Number(id), body.reason) ? done() : problem(409, 'PM1101', 'The run is over', `Run ${id} has ended already`);
     if (kind) return story.rollBack(kind, body.reason) ? done() : problem(409, 'PM2001', 'Nothing to go back to', `${kind} has had one version only`);
     if (route === 'POST /api/training/start' || route === 'POST /api/training/stop') {
       story.setTraining(url.pathname.endsWith('start'), body.reason);
@@ -108,7 +105,7 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
       story.answered += 1;
       return json(200, { id: 'cmpl-1', object: 'text_completion', model: story.active?.tag ?? 'none', choices: [{ text: ' stormy night; the rain fell in torrents, except at occasional', index: 0, finish_reason: 'length' }] });
     }
-    const answer = story.desk.answer(request.method, url.pathname, url.searchParams, body);
+    const answer = story.control.answer(request.method, url.pathname, url.searchParams, body, request.headers) ?? story.backlog.answer(request.method, url.pathname, url.searchParams, body, raw, type) ?? story.desk.answer(request.method, url.pathname, url.searchParams, body);
     if (answer?.problem) return problem(answer.status, ...answer.problem);
     if (answer?.lines !== undefined) {
       let open = true;
@@ -175,6 +172,10 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
 function wanted(params) {
   const [kind, run] = [params.get('kind'), params.get('run')];
   return (decision) => (kind === null || decision.kind === kind) && (run === null || decision.subject === `run ${run}`);
+}
+
+function ofJobs(params) {
+  return (job) => [['source', 'source'], ['status', 'status_slug'], ['class', 'class']].every(([name, field]) => !params.get(name) || String(job[field]) === params.get(name));
 }
 
 function page(name, rows, params) {

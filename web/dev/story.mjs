@@ -3,7 +3,9 @@
  * same story. Nothing here is used by the product; the dashboard is developed and tested against it.
  */
 
+import { Control } from './control.mjs';
 import { Desk, NO_TRIALS } from './policies.mjs';
+import { Backlog } from './queue.mjs';
 
 const HOSTS = ['novel', 'speeches', 'recipes', 'minutes', 'ledger', 'weather'];
 const KINDS = ['source-selection', 'retry', 'promotion-gate', 'curriculum'];
@@ -66,6 +68,8 @@ export class Story {
       problem: null,
       ...structuredClone(NO_TRIALS),
     }));
+    this.backlog = new Backlog(this);
+    this.control = new Control(this);
     this.desk = new Desk(this, () => hex(this.random));
     if (scene === 'busy') {
       this.queue('Letters, volume 2', 'novel', 'cli');
@@ -75,6 +79,7 @@ export class Story {
       this.swap('retry', '1.1.0', 'longer pauses for infra faults');
       this.refuse('retry');
       this.desk.trials();
+      this.backlog.scene();
       this.samples = [];
     }
   }
@@ -94,7 +99,7 @@ export class Story {
   }
 
   pick() {
-    const pending = this.sources.filter((source) => !source.until);
+    const pending = this.sources.filter((source) => !source.until && this.backlog.mayPick(source));
     if (pending.length === 0) {
       this.plant();
       return;
@@ -102,7 +107,7 @@ export class Story {
     const hosts = [...new Set(pending.map((source) => source.host))];
     const scored = pending.map((source) => {
       const wait = (this.at - source.queuedAt) / 10_000;
-      const lane = source.lane === 'queue' ? 2 : 0;
+      const lane = (source.lane === 'queue' ? 2 : 0) + source.priority;
       const fresh = this.jobs.slice(0, 3).some((job) => job.host === source.host) ? -0.8 : 0.4;
       return { source, terms: [lane, round(wait), fresh, round(this.random() * 0.1)] };
     });
@@ -206,6 +211,7 @@ export class Story {
       this.end(job, { status_slug: 'completed', status_label: 'Completed', steps: this.step, loss, model: tag });
       this.newest = tag;
       this.logs.get(job.id).push(`saved checkpoint ${tag}`);
+      if (this.active === null) this.control.switched(tag, null, 'bootstrapped');
       this.active ??= { tag, digest: hex(this.random), parent: null, live_since: this.at, hosts: this.measure(0), answered: 0 };
     }
   }
@@ -264,7 +270,7 @@ export class Story {
 
   judge() {
     const candidate = this.candidate;
-    if (candidate.wait-- > 0) return;
+    if (candidate.stage === 'held' || candidate.wait-- > 0) return;
     candidate.wait = 14;
     candidate.looks += 1;
     candidate.pairs = Math.min(PAIRS_CAP, candidate.pairs + 24);
@@ -296,6 +302,7 @@ export class Story {
     if (!done) return;
     if (!passes) {
       this.rejected += 1;
+      this.control.over(candidate, 'rejected', id);
       this.candidate = null;
     } else if (candidate.stage === 'evaluating') {
       Object.assign(candidate, { stage: 'canary', stage_label: 'Canary: answers 25 % of requests', looks: 0, pairs: 0 });
@@ -304,8 +311,12 @@ export class Story {
       this.lastApply = { at: this.at, model: candidate.tag, before: candidate.baseline, bits_before: round(before), bits_after: round(mean(candidate.hosts.map((one) => one.candidate))), decision: id };
       this.active = { tag: candidate.tag, digest: hex(this.random), parent: candidate.baseline, live_since: this.at, hosts: candidate.hosts.map(({ host, candidate }) => ({ host, bits: candidate })), answered: 0 };
       this.applies += 1;
+      this.control.switched(candidate.tag, candidate.baseline, 'applied', id);
       Object.assign(candidate, { stage: 'watching', stage_label: 'Live, and watched', looks: 0, pairs: 0 });
-    } else this.candidate = null;
+    } else {
+      this.control.over(candidate, 'kept', id);
+      this.candidate = null;
+    }
   }
 
   // What people do.
@@ -313,6 +324,7 @@ export class Story {
   queue(title, host, origin, priority = 0) {
     const source = { id: this.nextSource++, title, host: host ?? HOSTS[Math.floor(this.random() * HOSTS.length)], lane: origin === 'curriculum' ? 'curriculum' : 'queue', origin, priority, queuedAt: this.at, attempts: 0, until: null };
     this.sources.push(source);
+    this.backlog.added(source);
     this.seq += 1;
     return source;
   }
@@ -366,6 +378,7 @@ export class Story {
     this.rolledBack += 1;
     this.candidate = null;
     this.seq += 1;
+    this.control.switched(before, model, 'rolled_back', null, 'by hand');
     return true;
   }
 
@@ -383,7 +396,10 @@ export class Story {
     return structuredClone({
       seq: this.seq,
       at: this.at,
+      view: { fingerprint: `mock-${this.seq}`, seq: this.seq, generated_at: this.at, age_ms: 0, ttl_ms: 5_000 },
       version: '0.1.0',
+      capacity: this.backlog.capacity(),
+      queue: this.backlog.summary().queue,
       training: { slug, label: { running: 'Training', draining: 'Stopping', stopped: 'Stopped' }[slug], enabled: this.training.enabled, running, cap: 1, by: this.training.by, reason: this.training.reason, since: this.training.since },
       pipeline: [
         { slug: 'queue', label: 'Queue', count: this.sources.length, detail: `${queue} queued, ${this.sources.length - queue} curriculum` },

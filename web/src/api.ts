@@ -1,5 +1,6 @@
 /** The host's HTTP interface. Every call answers a value or a problem; nothing throws. */
 
+import type { Call } from './call';
 import { LineReader } from './lines';
 import type { Problem } from './wire';
 
@@ -11,6 +12,16 @@ export function read<T>(path: string, onHeaders?: (headers: Headers) => void): P
 
 export function write<T>(path: string, body: unknown, signal?: AbortSignal): Promise<Result<T>> {
   return request<T>(path, posted(body, 'application/json', signal));
+}
+
+/** Sends what a button shows. */
+export function perform<T>(call: Call): Promise<Result<T>> {
+  const { method, path, body, ifMatch } = call;
+  if (method === 'GET') return read<T>(path);
+  const headers: Record<string, string> = { accept: 'application/json', 'idempotency-key': key() };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  if (ifMatch !== undefined) headers['if-match'] = ifMatch;
+  return request<T>(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The one store: what the feed holds, as runes. Views read it and own nothing. */
 
+import { sessionBaseline, sessionStore, type Baseline } from './diagnostics/baseline';
 import { browserDeps } from './feed/browser';
 import { SeriesStore, type Series } from './feed/series';
 import { Stream, type Status, type View } from './feed/stream';
@@ -14,6 +15,8 @@ class App {
   /** Version the page was loaded with, and the one that the host has now. */
   versionLoaded = $state<string | null>(null);
   version = $state<string | null>(null);
+  /** Where this visit began in the journal. */
+  baseline = $state.raw<Baseline | null>(null);
   /** This browser's clock, once a second; also moved by each view, so that no age is negative. */
   browserNow = $state(Date.now());
   route = $state.raw<Route>(parseRoute(location.hash));
@@ -76,6 +79,7 @@ class App {
 
   #show(view: View): void {
     if (view.state === null && this.state !== null) this.#series.clear();
+    if (view.state !== null) this.baseline ??= sessionBaseline({ seq: view.state.seq, at: view.state.at }, sessionStore());
     this.state = view.state;
     this.status = view.status;
     this.gap = view.gap;

@@ -4,10 +4,10 @@ import { keyHandler } from './keys';
 function keyboard() {
   const done: string[] = [];
   let time = 0;
-  const handle = keyHandler({ go: (hash) => done.push(hash), search: () => done.push('search'), theme: () => done.push('theme'), help: () => done.push('help') }, () => time);
+  const handle = keyHandler({ go: (hash) => done.push(hash), search: () => done.push('search'), theme: () => done.push('theme'), help: () => done.push('help'), palette: () => done.push('palette') }, () => time);
   const press = (key: string, change: Partial<KeyboardEvent> = {}) =>
     // Only these members are read.
-    handle({ key, ctrlKey: false, metaKey: false, altKey: false, defaultPrevented: false, target: null, preventDefault() {}, ...change } as KeyboardEvent);
+    handle({ key, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, defaultPrevented: false, target: null, preventDefault() {}, ...change } as KeyboardEvent);
   return { done, press, wait: (ms: number) => (time += ms) };
 }
 
@@ -36,4 +36,41 @@ test('single keys, and never with a modifier', () => {
   press('t', { ctrlKey: true });
   press('/', { metaKey: true });
   expect(done).toEqual(['help', 'search', 'theme']);
+});
+
+test('Ctrl or Cmd with K opens the palette, with nothing else held', () => {
+  const { done, press } = keyboard();
+  press('k', { ctrlKey: true });
+  press('K', { metaKey: true });
+  press('k', { ctrlKey: true, altKey: true });
+  press('k', { ctrlKey: true, defaultPrevented: true });
+  press('k');
+  expect(done).toEqual(['palette', 'palette']);
+});
+
+test('after g, a letter leads to each page', () => {
+  const { done, press } = keyboard();
+  for (const letter of 'ojdpmsi') {
+    press('g');
+    press(letter);
+  }
+  expect(done).toEqual(['#/', '#/jobs', '#/decisions', '#/policies', '#/promotion', '#/settings', '#/diagnostics']);
+});
+
+test('j, k and x move in a list where there is one, and j after g does not', () => {
+  const moves: string[] = [];
+  const done: string[] = [];
+  let has = true;
+  const handle = keyHandler({ go: (hash) => done.push(hash), search() {}, theme() {}, help() {}, palette() {}, list: (move) => (moves.push(move), has) }, () => 0);
+  let taken = 0;
+  const press = (key: string) => handle({ key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, defaultPrevented: false, target: null, preventDefault: () => (taken += 1) } as unknown as KeyboardEvent);
+  for (const key of ['j', 'k', 'x']) press(key);
+  expect([moves, taken]).toEqual([['next', 'previous', 'choose'], 3]);
+  press('g');
+  press('j');
+  expect([moves.length, done]).toEqual([3, ['#/jobs']]);
+  has = false;
+  taken = 0;
+  press('x');
+  expect(taken).toBe(0);
 });

@@ -1,6 +1,7 @@
 /** Toasts, the question for a reason, and what happens on a press of a button. */
 
-import { write, type Result } from './api';
+import { perform, write, type Result } from './api';
+import { calls, type Call } from './call';
 import type { Problem } from './wire';
 
 export type Toast = {
@@ -21,7 +22,13 @@ export type Question = {
   suggestion: string;
   /** Further things to choose, beside the reason. */
   choices?: Choice[];
+  /** The request that follows from the answer, to be shown beside the button. */
+  call?: (answer: Answer) => Call;
+  /** Further things to write, beside the reason. */
+  fields?: Field[];
 };
+
+export type Field = { name: string; label: string; value: string; numeric: boolean };
 
 export type Choice = {
   name: string;
@@ -38,6 +45,7 @@ class Ui {
   toasts = $state.raw<Toast[]>([]);
   question = $state.raw<Question | null>(null);
   helpOpen = $state(false);
+  paletteOpen = $state(false);
   /** The search field takes the focus as soon as it is there. */
   searchWanted = $state(false);
   #answer: ((answer: Answer | null) => void) | null = null;
@@ -99,7 +107,7 @@ export async function act(doing: Promise<Result<unknown>>, done: Partial<Toast> 
 const FROM_HERE = 'asked on the dashboard';
 
 export function startTraining(reason = FROM_HERE): Promise<boolean> {
-  return act(write('/api/training/start', { reason }), {
+  return act(perform(calls.training(true, reason)), {
     topic: 'training',
     text: 'Training starts: the next source is picked now',
     undo: () => void stopTraining('start was undone on the dashboard'),
@@ -107,7 +115,7 @@ export function startTraining(reason = FROM_HERE): Promise<boolean> {
 }
 
 export function stopTraining(reason = FROM_HERE): Promise<boolean> {
-  return act(write('/api/training/stop', { reason }), {
+  return act(perform(calls.training(false, reason)), {
     topic: 'training',
     text: 'Training stops: runs under way end by themselves',
     undo: () => void startTraining('stop was undone on the dashboard'),
@@ -116,7 +124,9 @@ export function stopTraining(reason = FROM_HERE): Promise<boolean> {
 
 /** `together` are the other kinds that came into service with this one, by name. */
 export async function rollBackPolicy(kind: string, current: string, previous: string, together: string[] = []): Promise<boolean> {
+  const call = ({ reason, chosen }: Answer) => calls.rollBackPolicy(kind, reason, chosen['whole_set'] === 'yes');
   const answer = await ui.askMore({
+    call,
     title: `Roll back to ${previous}?`,
     text: `${previous} answers from the next decision on, with the state it had. ${current} stays on record and can be activated again.`,
     confirm: 'Roll back',
@@ -125,12 +135,12 @@ export async function rollBackPolicy(kind: string, current: string, previous: st
     choices: together.length === 0 ? [] : [{ name: 'whole_set', label: 'They came into service together', options: [{ value: '', label: 'This kind alone' }, { value: 'yes', label: `Also ${together.join(', ')}` }] }],
   });
   if (answer === null) return false;
-  const whole = answer.chosen['whole_set'] === 'yes' ? { whole_set: true } : {};
-  return act(write(`/api/v1/policies/${encodeURIComponent(kind)}/rollback`, { reason: answer.reason, ...whole }), { text: `Rolled back to ${previous}` });
+  return act(perform(call(answer)), { text: `Rolled back to ${previous}` });
 }
 
 export async function rollBackModel(current: string, previous: string): Promise<boolean> {
   const reason = await ui.ask({
+    call: ({ reason }) => calls.rollBackModel(reason),
     title: `Bring ${previous} back into service?`,
     text: `${previous} answers standard requests again, at once and without a restart. ${current} leaves service and stays on disk.`,
     confirm: 'Roll back',
@@ -138,24 +148,32 @@ export async function rollBackModel(current: string, previous: string): Promise<
     suggestion: '',
   });
   if (reason === null) return false;
-  return act(write('/api/v1/models/rollback', { reason }), { text: `${previous} is back in service` });
+  return act(perform(calls.rollBackModel(reason)), { text: `${previous} is back in service` });
 }
 
+/** What was seen of a held candidate, where more is known than its tag. */
+export type Held = { decision: number; approving: string; rejecting: string; forbidden: string | null };
+
 /** A person's word on a candidate that the gate holds. */
-export async function decideHeld(tag: string, approve: boolean): Promise<boolean> {
+export async function decideHeld(tag: string, approve: boolean, held: Held | null = null): Promise<boolean> {
+  const guarded = approve && held?.forbidden ? held.forbidden : null;
+  const call = (reason: string) => calls.decideHeld(tag, approve, reason, held === null ? {} : { seen: held.decision, despiteGuards: guarded !== null });
+  const what = approve ? (held?.approving ?? `${tag} moves to its next stage as if the gate had let it pass.`) : (held?.rejecting ?? `${tag} leaves the way into service; the next window raises another candidate.`);
   const reason = await ui.ask({
-    title: approve ? `Let ${tag} go on?` : `Turn ${tag} down?`,
-    text: approve ? `${tag} moves to its next stage as if the gate had let it pass.` : `${tag} leaves the way into service; the next window raises another candidate.`,
-    confirm: approve ? 'Approve' : 'Turn down',
-    danger: !approve,
+    title: approve ? (guarded === null ? `Let ${tag} go on?` : `Let ${tag} go on despite a guard?`) : `Turn ${tag} down?`,
+    text: guarded === null ? what : `A guard forbids it: ${guarded} ${what}`,
+    confirm: approve ? (guarded === null ? 'Approve' : 'Approve despite the guard') : 'Turn down',
+    danger: !approve || guarded !== null,
     suggestion: '',
+    call: ({ reason }) => call(reason),
   });
   if (reason === null) return false;
-  return act(write(`/api/v1/models/${encodeURIComponent(tag)}/${approve ? 'approve' : 'reject'}`, { reason }), { text: approve ? `${tag} goes on` : `${tag} is turned down` });
+  return act(perform(call(reason)), { text: approve ? `${tag} goes on` : `${tag} is turned down` });
 }
 
 export async function cancelJob(id: number, name: string): Promise<boolean> {
   const reason = await ui.ask({
+    call: ({ reason }) => calls.cancelJob(id, reason),
     title: `Cancel run ${id}?`,
     text: `“${name}” is asked to end, and ended by force if it does not. What it has learnt so far is not kept.`,
     confirm: 'Cancel the run',
@@ -163,7 +181,7 @@ export async function cancelJob(id: number, name: string): Promise<boolean> {
     suggestion: '',
   });
   if (reason === null) return false;
-  return act(write(`/api/v1/jobs/${id}/cancel`, { reason }), { text: `Run ${id} is being cancelled` });
+  return act(perform(calls.cancelJob(id, reason)), { text: `Run ${id} is being cancelled` });
 }
 
 export type NewSource = { title: string; host?: string; body?: string; priority?: number };

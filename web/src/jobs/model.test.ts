@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { jobFactory } from '../testing/factories';
-import { joined, matching, ranFor, statusCounts, underWay } from './model';
+import { joined, matching, outcome, ranFor, statusCounts, underWay } from './model';
 
 const jobs = [jobFactory.running(4), jobFactory.failed(3, { host: 'recipes', error: 'Out of memory' }), jobFactory.completed(2), jobFactory.completed(1, { name: 'Bread' })];
 
@@ -31,4 +31,11 @@ test('how long a run has run', () => {
   expect(ranFor(running, running.started_at! + 500)).toBe(500);
   expect(ranFor(jobFactory.completed(1), 9e15)).toBe(8_000);
   expect([jobFactory.queued(1), running, jobFactory.failed(1)].map(underWay)).toEqual([true, true, false]);
+});
+
+test('what came of a run', () => {
+  expect(outcome(jobFactory.running(1))).toBeNull();
+  expect(outcome(jobFactory.completed(1))).toEqual({ good: true, word: 'made m-2', text: '' });
+  expect(outcome(jobFactory.failed(1))).toEqual({ good: false, word: 'infra', text: 'worker lost' });
+  expect(outcome(jobFactory.failed(1, { status_slug: 'cancelled', failure_class: null, error: 'not needed' }))).toEqual({ good: false, word: 'cancelled', text: 'not needed' });
 });

@@ -30,6 +30,13 @@ function text(job: JobRow): string {
     .toLowerCase();
 }
 
+/** What came of a run: the model it made, or what went wrong with the class of the error. None while it goes on. */
+export function outcome(job: JobRow): { good: boolean; word: string; text: string } | null {
+  if (job.finished_at === null) return null;
+  if (job.status_slug === 'completed') return { good: true, word: job.model === null ? 'completed' : `made ${job.model}`, text: '' };
+  return { good: false, word: job.failure_class ?? job.status_slug, text: job.error ?? '' };
+}
+
 /** How long it ran, or has been running. None before it starts. */
 export function ranFor(job: JobRow, now: number): number | null {
   return job.started_at === null ? null : (job.finished_at ?? now) - job.started_at;

@@ -1,6 +1,6 @@
 /** Data for tests, made by the state it is in. */
 
-import type { Activation, CandidateCard, Dashboard, DecisionRow, Divergence, JobRow, ModelCard, PolicyCard, PolicySetting, ReplayReport, ShadowCard, Swap, SwapPart, SwapStage, VersionRow } from '../wire';
+import type { Activation, CampaignRow, CandidateCard, Dashboard, DecisionRow, Divergence, JobRow, ModelCard, NextCandidate, PolicyCard, PolicySetting, ReplayReport, ShadowCard, SourceRow, Swap, SwapPart, SwapStage, VersionRow } from '../wire';
 
 const AT = 1_800_000_000_000;
 
@@ -337,4 +337,24 @@ export function dashboardAt(seq: number, change: Partial<Dashboard> = {}): Dashb
     alerts: [],
     ...change,
   };
+}
+
+function source(change: Partial<SourceRow>): SourceRow {
+  return { id: 1, title: 'Letters, volume 2', host: 'novel', lane: 'queue', origin: 'ui', priority: 0, campaign: null, campaign_row: null, status: 'pending', status_label: 'Pending', reason: null, attempts: 0, queued_at: AT, retry_at: null, finished_at: null, ...change };
+}
+
+export const sourceFactory = {
+  pending: (id: number, change: Partial<SourceRow> = {}) => source({ id, ...change }),
+  waiting: (id: number, change: Partial<SourceRow> = {}) => source({ id, status: 'waiting', status_label: 'Waiting', attempts: 1, retry_at: AT + 8_000, ...change }),
+  running: (id: number, change: Partial<SourceRow> = {}) => source({ id, status: 'running', status_label: 'Running', attempts: 1, ...change }),
+  disabled: (id: number, change: Partial<SourceRow> = {}) => source({ id, status: 'disabled', status_label: 'Disabled', reason: 'being mended', ...change }),
+  done: (id: number, change: Partial<SourceRow> = {}) => source({ id, status: 'done', status_label: 'Done', attempts: 1, finished_at: AT + 9_000, ...change }),
+};
+
+export const campaignFactory = {
+  running: (id: number, change: Partial<CampaignRow> = {}): CampaignRow => ({ id, name: `c-${id}`, title: 'Evening practice', host: 'novel', lane: 'queue', total: 12, done: 4, percent: 33.3, queued: 7, running: 1, failed: 0, cancelled: 0, state: 'running', first_source: 10, queued_at: AT, started_at: AT + 1_000, finished_at: null, by: 'web', reason: '', cancelled_by: null, cancel_reason: null, holds_lock: false, ...change }),
+};
+
+export function candidateOf(source: number, score: number | null, change: Partial<NextCandidate> = {}): NextCandidate {
+  return { source, title: `source ${source}`, host: 'novel', lane: 'queue', origin: 'ui', campaign: null, age_s: 1, attempts: 0, priority: 0, score, terms: [], blocked: [], chance: null, ...change };
 }

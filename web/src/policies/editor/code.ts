@@ -67,7 +67,7 @@ export function codeEditor(host: HTMLElement, given: { text: string; label: stri
         look,
         // On a phone there is no room to push lines sideways.
         matchMedia('(max-width: 720px)').matches ? EditorView.lineWrapping : [],
-        EditorView.contentAttributes.of({ 'aria-label': given.label, spellcheck: 'false', autocapitalize: 'off', autocorrect: 'off' }),
+        EditorView.contentAttributes.of({ 'aria-label': given.label, tabindex: '0', spellcheck: 'false', autocapitalize: 'off', autocorrect: 'off' }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) given.onChange(update.state.doc.toString());
         }),
