@@ -240,7 +240,7 @@ export async function queueChecks(checks, browser) {
     await why('maintenance at nine', 'Stop training');
     await page.waitForSelector('[data-control=draining] [data-desired=stopped]');
     await control.getByText('maintenance at nine').waitFor();
-    await page.locator('[data-hold=training_stopped]', { hasText: 'maintenance at nine' }).waitFor();
+    await page.locator('[data-hold=training_stopped]', { hasText: 'maintenance at nine. To fix it: pointsman train start' }).waitFor();
     await control.getByRole('button', { name: 'Start training' }).click();
     await page.waitForSelector('[data-control=running] [data-desired=started]');
   });
