@@ -12,6 +12,7 @@ import {
   EMPTY_DRAFT,
   emptiness,
   fieldProblems,
+  idleWhy,
   importOf,
   isNarrowed,
   lockCall,
@@ -97,6 +98,14 @@ test('what runs now names its decision and the first reason for it', () => {
   expect(whyNow(now, jobs, [decisionFactory.answered(9, { reasons: [reason] })])).toEqual({ decision: 9, text: 'scores best of 7' });
   expect(whyNow(now, jobs, [])).toEqual({ decision: 9, text: '' });
   expect(whyNow(now, [], [])).toBeNull();
+});
+
+test('why nothing runs is told by the host, or by what holds the next pick back', () => {
+  const holds = [{ code: 'training_stopped', sources: null, text: 'Training was stopped by web.', fix: null }];
+  expect(idleWhy('Nothing is pending.', { holds })).toBe('Nothing is pending.');
+  expect(idleWhy(null, { holds })).toBe('Training was stopped by web.');
+  expect(idleWhy(null, { holds: [] })).toContain('in a moment');
+  expect(idleWhy(null, null)).toContain('not known');
 });
 
 test('the others stand by how near they came; what is blocked comes last', () => {

@@ -177,6 +177,11 @@ export function whyNow(now: NowRow, jobs: readonly JobRow[], decisions: readonly
   return { decision, text: row?.reasons[0]?.text ?? row?.summary ?? '' };
 }
 
+/** Why nothing runs: the host's words on both lanes, or else what holds the next pick back. */
+export function idleWhy(reason: string | null, next: Pick<NextPick, 'holds'> | null): string {
+  return reason ?? next?.holds[0]?.text ?? (next === null ? 'Why is not known yet.' : 'The next source is picked in a moment.');
+}
+
 export type Behind = NextCandidate & { behind: number | null };
 
 /** The others, nearest to being picked first, with how far each is behind the first pick. */
