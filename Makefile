@@ -55,8 +55,9 @@ test-plugins:
 test-web: web/node_modules/.installed
 	cd web && npm run --silent check && npm run --silent test
 
-check-structure: xtask ## Arrows between crates, purity of the core, lints of the core
+check-structure: xtask ## Arrows between crates, rows of the control center, purity and lints of the core
 	"$(XTASK)" layering
+	"$(XTASK)" features
 	"$(XTASK)" purity
 	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
 	  $(CARGO) clippy --release -p pointsman-model -p pointsman-coordinator -- -D warnings; \

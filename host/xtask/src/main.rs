@@ -5,9 +5,11 @@
 //! | `plugins [--force]` | builds every guest in `plugins/` and writes the components to `plugins/dist/` |
 //! | `purity` | builds the coordinator for `wasm32-unknown-unknown` and checks that it imports nothing |
 //! | `layering` | checks which of our crates use which, over `cargo metadata` |
+//! | `features` | checks that `tests/features.md` has every row of the control center, and that what it names is there |
 //!
 //! Few dependencies on purpose: a chore that compiles for a minute is not done.
 
+mod features;
 mod guests;
 mod layering;
 mod purity;
@@ -22,6 +24,7 @@ const USAGE: &str = "usage: cargo run --release -p xtask -- <command>
   plugins [--force]   build the guests of plugins/ into plugins/dist/*.wasm; nothing is done where nothing changed
   purity              check that the coordinator builds for wasm32-unknown-unknown and imports nothing
   layering            check which of our crates use which
+  features            check that tests/features.md has every row of the control center, and that all it names is there
 
 environment:
   POINTSMAN_GUEST_TOOLCHAIN=rustup|debian   build guests with this toolchain; without it, with the first one that is there";
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         ["plugins", "--force"] => guests::build(&root(), true),
         ["purity"] => purity::check(&root()),
         ["layering"] => layering::check(&root()),
+        ["features"] => features::check(&root()),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
