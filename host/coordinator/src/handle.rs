@@ -183,9 +183,10 @@ impl<'a> Turn<'a> {
         self.roll_back_unconfirmed();
         self.end_campaigns();
         self.settle_lock();
+        // Who is judged may end, and makes room for the next.
+        self.judge_candidate();
         self.raise_candidate();
         self.plan_evaluation();
-        self.judge_candidate();
         if self.state.training.enabled {
             self.plan_bootstrap();
             self.ask_curriculum();

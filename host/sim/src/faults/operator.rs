@@ -171,7 +171,7 @@ impl Stage {
                     reason,
                 }
             }
-            29 if self.dice.chance(0.5) => self.draw_retention_command(actor, reason),
+            29 if self.dice.chance(0.3) => self.draw_retention_command(actor, reason),
             29 => Command::RollBackModel { actor, reason },
             // Reports that nobody sent: a token of another attempt, another start, another run.
             _ => {
