@@ -2722,144 +2722,6 @@ from: string,
  * gate: the gate would not decide; setting: the gate accepts it, and promotion_hold is on
  */
 cause: string, cause_label: string, reason: string,
- * `GET /api/v1/relay`: the four steps, and whether each keeps up.
- */
-export type Relay = { view: ViewStamp,
-/**
- * healthy; degraded where a step is over its limit
- */
-status: string, status_label: string,
-/**
- * Which step is over its limit, and by how much; empty where none is.
- */
-reason: string,
-/**
- * Queue Intake, Training Execution, Learning Ingest, Standard Task Reuse.
- */
-steps: Array<RelayStep>, pulse: RelayPulse,
-/**
- * Sources of both lanes that were done or given up within 30 minutes.
- */
-sources_consumed_30m: number,
-/**
- * Outcomes that got into the learning memory within 30 minutes.
- */
-records_ingested_30m: number,
-/**
- * Outcomes that are committed and not in the learning memory yet.
- */
-ingest_backlog: number,
-/**
- * Beyond it evaluations wait: the setting ingest_lag_max.
- */
-ingest_lag_max: number,
-/**
- * The gate waits for the learning memory; none where it does not.
- */
-gate_blocked: GateWait | null, latest_success: LatestSuccess | null, trace_coverage: Coverage, recent: RecentOutcomes,
-/**
- * False where so much happened that only the newest million entries were counted: then the 30-minute figures are the least it can be.
- */
-counted_whole: boolean, };
-
-/**
- * One step of the relay.
- */
-export type RelayStep = {
-/**
- * intake, execution, ingest, reuse
- */
-slug: string, label: string,
-/**
- * idle, active, waiting, stopped, degraded
- */
-state: string, state_label: string,
-/**
- * What it did within 30 minutes.
- */
-count_30m: number,
-/**
- * What is counted.
- */
-counted: string,
-/**
- * What waits for it.
- */
-backlog: number,
-/**
- * How far it is behind, in `lag_unit`.
- */
-lag: number,
-/**
- * Above it the step is degraded; none where it has no limit of its own.
- */
-lag_max: number | null,
-/**
- * ms, outcomes, successes
- */
-lag_unit: string,
-/**
- * Number of the newest that it dealt with: a source, a run; the model's tag at the last step.
- */
-latest_id: string | null,
-/**
- * When it did.
- */
-latest_at: number | null, detail: string, };
-
-/**
- * Queue pressure, use of capacity and the model's momentum at a glance.
- */
-export type RelayPulse = {
-/**
- * Sources of both lanes that wait to be run.
- */
-queue_pending: number,
-/**
- * Training runs under way.
- */
-training_running: number,
-/**
- * Most training runs at a time, as the slots allow.
- */
-training_cap: number,
-/**
- * The first of the second in percent; none without a cap.
- */
-utilisation_percent: number | null,
-/**
- * Runs under way that are not training: evaluations, canaries, manual runs.
- */
-other_running: number,
-/**
- * Successes since the last evaluation.
- */
-window_done: number,
-/**
- * Successes that make the next one due: the setting promotion_window.
- */
-window_size: number,
-/**
- * Times that a model went live in place of another.
- */
-live_applies: number,
-/**
- * Tag of the model that answers standard requests.
- */
-standard_model: string | null,
-/**
- * When another model went live last.
- */
-last_model_switch: number | null, };
-
-/**
- * A gate that is not asked, since the learning memory is too far behind.
- */
-export type GateWait = { candidate: string,
-/**
- * evaluate, canary
- */
-stage: string, reason: string,
 /**
  * Since when it waits.
  */
@@ -3115,6 +2977,151 @@ until: number | null,
  * Why it was live, in one sentence.
  */
 why: string, };
+
+/**
+ * `GET /api/v1/relay`: the four steps, and whether each keeps up.
+ */
+export type Relay = { view: ViewStamp,
+/**
+ * healthy; degraded where a step is over its limit
+ */
+status: string, status_label: string,
+/**
+ * Which step is over its limit, and by how much; empty where none is.
+ */
+reason: string,
+/**
+ * Queue Intake, Training Execution, Learning Ingest, Standard Task Reuse.
+ */
+steps: Array<RelayStep>, pulse: RelayPulse,
+/**
+ * Sources of both lanes that were done or given up within 30 minutes.
+ */
+sources_consumed_30m: number,
+/**
+ * Outcomes that got into the learning memory within 30 minutes.
+ */
+records_ingested_30m: number,
+/**
+ * Outcomes that are committed and not in the learning memory yet.
+ */
+ingest_backlog: number,
+/**
+ * Beyond it evaluations wait: the setting ingest_lag_max.
+ */
+ingest_lag_max: number,
+/**
+ * The gate waits for the learning memory; none where it does not.
+ */
+gate_blocked: GateWait | null, latest_success: LatestSuccess | null, trace_coverage: Coverage, recent: RecentOutcomes,
+/**
+ * False where so much happened that only the newest million entries were counted: then the 30-minute figures are the least it can be.
+ */
+counted_whole: boolean, };
+
+/**
+ * One step of the relay.
+ */
+export type RelayStep = {
+/**
+ * intake, execution, ingest, reuse
+ */
+slug: string, label: string,
+/**
+ * idle, active, waiting, stopped, degraded
+ */
+state: string, state_label: string,
+/**
+ * What it did within 30 minutes.
+ */
+count_30m: number,
+/**
+ * What is counted.
+ */
+counted: string,
+/**
+ * What waits for it.
+ */
+backlog: number,
+/**
+ * How far it is behind, in `lag_unit`.
+ */
+lag: number,
+/**
+ * Above it the step is degraded; none where it has no limit of its own.
+ */
+lag_max: number | null,
+/**
+ * ms, outcomes, successes
+ */
+lag_unit: string,
+/**
+ * Number of the newest that it dealt with: a source, a run; the model's tag at the last step.
+ */
+latest_id: string | null,
+/**
+ * When it did.
+ */
+latest_at: number | null, detail: string, };
+
+/**
+ * Queue pressure, use of capacity and the model's momentum at a glance.
+ */
+export type RelayPulse = {
+/**
+ * Sources of both lanes that wait to be run.
+ */
+queue_pending: number,
+/**
+ * Training runs under way.
+ */
+training_running: number,
+/**
+ * Most training runs at a time, as the slots allow.
+ */
+training_cap: number,
+/**
+ * The first of the second in percent; none without a cap.
+ */
+utilisation_percent: number | null,
+/**
+ * Runs under way that are not training: evaluations, canaries, manual runs.
+ */
+other_running: number,
+/**
+ * Successes since the last evaluation.
+ */
+window_done: number,
+/**
+ * Successes that make the next one due: the setting promotion_window.
+ */
+window_size: number,
+/**
+ * Times that a model went live in place of another.
+ */
+live_applies: number,
+/**
+ * Tag of the model that answers standard requests.
+ */
+standard_model: string | null,
+/**
+ * When another model went live last.
+ */
+last_model_switch: number | null, };
+
+/**
+ * A gate that is not asked, since the learning memory is too far behind.
+ */
+export type GateWait = { candidate: string,
+/**
+ * evaluate, canary
+ */
+stage: string, reason: string,
+/**
+ * Since when it waits.
+ */
+since: number,
+/**
  * It is looked at again then, or as soon as the memory has caught up.
  */
 retry_at: number, };
