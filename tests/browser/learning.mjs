@@ -35,6 +35,33 @@ export async function learningChecks(checks, browser) {
     expect((await page.locator('nav[aria-label=Pages] a[aria-current=page]').textContent()) === 'Learning', 'it does not say where one is');
   });
 
+  await checks.check('learning: pulse, latest success and the counts of 30 minutes are the host’s figures', async () => {
+    // What does not move can be compared.
+    mock.story.tick = () => {};
+    try {
+      await go('#/relay');
+      const relay = await answer('/api/v1/relay');
+      const { pulse, latest_success: success } = relay;
+      const figures = {
+        'Relay.sources_consumed_30m': relay.sources_consumed_30m,
+        'Relay.records_ingested_30m': relay.records_ingested_30m,
+        'RelayPulse.queue_pending': pulse.queue_pending,
+        'RelayPulse.training_running': `${pulse.training_running} of ${pulse.training_cap}`,
+        'RelayPulse.other_running': pulse.other_running,
+        'RelayPulse.window_done': `${pulse.window_done} of ${pulse.window_size}`,
+        'RelayPulse.live_applies': pulse.live_applies,
+        'RelayPulse.standard_model': pulse.standard_model,
+      };
+      for (const [name, wanted] of Object.entries(figures)) {
+        await until(page, ([name, wanted]) => document.querySelector(`[data-fact="${name}"] .value`)?.textContent.trim() === wanted, [name, String(wanted)], `${name} to be ${wanted}`);
+      }
+      await page.locator('[data-fact="RelayPulse.training_running"]', { hasText: `${Math.round(pulse.utilisation_percent)} % in use` }).waitFor();
+      await page.locator(`[data-latest-success="${success.run}"]`, { hasText: success.title }).locator(`a[href="#/queue/${success.source}"]`).waitFor();
+    } finally {
+      delete mock.story.tick;
+    }
+  });
+
   await checks.check('learning: a memory that is too far behind degrades the relay, says why, and the gate waits', async () => {
     await lag(25);
     await page.waitForSelector('[data-relay-status=degraded]');

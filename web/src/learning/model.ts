@@ -1,7 +1,7 @@
 /** The way from a queued source to standard requests, put into words; every figure is the host's. */
 
 import { query, type Call } from '../call';
-import { count, durationLong, plural } from '../format';
+import { count, duration, plural } from '../format';
 import { href } from '../route';
 import type { RelayStep, SinkCard } from '../wire';
 import type { Mark } from '../words';
@@ -67,7 +67,7 @@ export function backlogLabel(slug: string): string {
 /** How far a step is behind, beside its limit; none where it has no limit of its own. */
 export function behind({ lag, lag_max: limit, lag_unit: unit }: RelayStep): { text: string; over: boolean } | null {
   if (limit === null) return null;
-  const words = (value: number) => (unit === 'ms' ? durationLong(value) : count(value));
+  const words = (value: number) => (unit === 'ms' ? duration(value) : count(value));
   return { text: `${words(lag)} of ${words(limit)}${unit === 'ms' ? '' : ` ${unit}`}`, over: lag > limit };
 }
 
