@@ -63,6 +63,7 @@ export async function learningChecks(checks, browser) {
   });
 
   await checks.check('learning: a memory that is too far behind degrades the relay, says why, and the gate waits', async () => {
+    await go('#/relay');
     await lag(25);
     await page.waitForSelector('[data-relay-status=degraded]');
     await page.locator('[data-relay-reason]', { hasText: 'Learning Ingest: 25 outcomes behind, at most 20 are allowed' }).waitFor();
@@ -193,7 +194,7 @@ export async function hostLearningChecks(checks, page, home) {
     await until(page, () => (document.querySelector('[data-latest-success]')?.dataset.latestSuccess ?? '') !== '', null, 'a training run that ended well');
     await until(page, () => Number(document.querySelector('[data-fact="MemoryStatus.successes"] .value')?.textContent.replaceAll(',', '')) > 0, null, 'a record of a success');
     const [record] = (await answer('/api/v1/memory?limit=1')).records;
-    const word = record.title.split(/[^\p{L}\p{N}]+/u).find((one) => one !== '');
+    const [word] = record.title.split(/[^\p{L}\p{N}]+/u).sort((a, b) => b.length - a.length);
     await page.fill('input[name=memory-search]', word);
     await page.locator('[data-record] mark', { hasText: new RegExp(word, 'i') }).first().waitFor();
     await page.waitForSelector('[data-sinks]:not([data-sinks=unknown])');
