@@ -30,7 +30,7 @@ export async function controlChecks(checks, browser) {
   await checks.check('the navigation names every page, and says where one is', async () => {
     await go('#/settings');
     const links = await page.$$eval('nav[aria-label=Pages] a', (all) => all.map((link) => link.textContent));
-    expect(links.join() === 'Overview,Queue,Campaigns,Jobs,Promotion,Decisions,Policies,Settings,Diagnostics', `links are ${links}`);
+    expect(links.join() === 'Overview,Queue,Campaigns,Jobs,Promotion,Learning,Decisions,Policies,Settings,Diagnostics', `links are ${links}`);
     expect((await page.locator('nav[aria-label=Pages] a[aria-current=page]').textContent()) === 'Settings', 'it does not say where one is');
   });
 

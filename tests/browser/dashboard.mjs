@@ -8,6 +8,7 @@
 
 import { spawn } from 'node:child_process';
 import { Checks, ENDED, expect, expectAccessible, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until, WAIT_MS } from './harness.mjs';
+import { hostLearningChecks } from './learning.mjs';
 import { hostQueueChecks } from './queue.mjs';
 
 const url = process.env.POINTSMAN_URL;
@@ -382,6 +383,7 @@ await checks.check('the proof of promotion stands on this host’s own figures',
   await screenshot(page, 'host-promotion-desktop-light');
 });
 await hostQueueChecks(checks, page, home);
+await hostLearningChecks(checks, page, home);
 
 await checks.check('controls have names', () => expectNames(page));
 await checks.check('no console error, no failed request, no other origin', async () => {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Checks, ENDED, expect, expectAccessible, expectContrast, expectNames, expectNoSidewaysScroll, launch, live, openPage, screenshot, SIZES, THEMES, until } from './harness.mjs';
 import { controlChecks } from './control.mjs';
+import { learningChecks } from './learning.mjs';
 import { queueChecks } from './queue.mjs';
 import { startMock } from '../../web/dev/mock.mjs';
 
@@ -688,6 +689,7 @@ for (const size of Object.keys(SIZES)) {
 
 await queueChecks(checks, browser);
 await controlChecks(checks, browser);
+await learningChecks(checks, browser);
 
 await browser.close();
 mock.close();

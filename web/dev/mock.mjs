@@ -5,7 +5,7 @@
  * PORT (7979), MOCK_SCENE (busy, empty), MOCK_TICK_MS (200: one step of the story), MOCK_SEED.
  * Beside the host's interface it takes POST /mock/swap {kind, version}, /mock/refuse {kind}, /mock/drop (cut all
  * sockets), /mock/lose (leave out one patch), /mock/gap, /mock/deaf {on} (refuse WebSockets),
- * /mock/hold (a candidate waits for a person).
+ * /mock/hold (a candidate waits for a person), /mock/lag {outcomes} (the learning memory is so far behind).
  */
 
 import { readFileSync, statSync } from 'node:fs';
@@ -105,7 +105,7 @@ export function startMock({ port = 7979, scene = 'busy', tickMs = 200, seed = 7,
       story.answered += 1;
       return json(200, { id: 'cmpl-1', object: 'text_completion', model: story.active?.tag ?? 'none', choices: [{ text: ' stormy night; the rain fell in torrents, except at occasional', index: 0, finish_reason: 'length' }] });
     }
-    const answer = story.control.answer(request.method, url.pathname, url.searchParams, body, request.headers) ?? story.backlog.answer(request.method, url.pathname, url.searchParams, body, raw, type) ?? story.desk.answer(request.method, url.pathname, url.searchParams, body);
+    const answer = story.control.answer(request.method, url.pathname, url.searchParams, body, request.headers) ?? story.learning.answer(request.method, url.pathname, url.searchParams, body) ?? story.backlog.answer(request.method, url.pathname, url.searchParams, body, raw, type) ?? story.desk.answer(request.method, url.pathname, url.searchParams, body);
     if (answer?.problem) return problem(answer.status, ...answer.problem);
     if (answer?.lines !== undefined) {
       let open = true;

@@ -4,6 +4,7 @@
  */
 
 import { Control } from './control.mjs';
+import { Learning } from './learning.mjs';
 import { Desk, NO_TRIALS } from './policies.mjs';
 import { Backlog } from './queue.mjs';
 
@@ -70,6 +71,7 @@ export class Story {
     }));
     this.backlog = new Backlog(this);
     this.control = new Control(this);
+    this.learning = new Learning(this, scene);
     this.desk = new Desk(this, () => hex(this.random));
     if (scene === 'busy') {
       this.queue('Letters, volume 2', 'novel', 'cli');
@@ -433,7 +435,7 @@ export class Story {
     const row = this.jobs.find((job) => job.id === id);
     if (!row) return null;
     const { cancelled: _, ...plain } = row;
-    return { row: plain, points: this.points.get(id) ?? [], log: (this.logs.get(id) ?? []).slice(-200), artifacts: row.model ? [`models/${row.model}/weights.bin`, `models/${row.model}/model.json`] : [] };
+    return { row: plain, points: this.points.get(id) ?? [], log: (this.logs.get(id) ?? []).slice(-200), artifacts: row.model ? [`models/${row.model}/weights.bin`, `models/${row.model}/model.json`] : [], memory: this.learning.given(row) };
   }
 
   takeSamples() {

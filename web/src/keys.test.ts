@@ -50,11 +50,11 @@ test('Ctrl or Cmd with K opens the palette, with nothing else held', () => {
 
 test('after g, a letter leads to each page', () => {
   const { done, press } = keyboard();
-  for (const letter of 'ojdpmsi') {
+  for (const letter of 'ojdpmlsi') {
     press('g');
     press(letter);
   }
-  expect(done).toEqual(['#/', '#/jobs', '#/decisions', '#/policies', '#/promotion', '#/settings', '#/diagnostics']);
+  expect(done).toEqual(['#/', '#/jobs', '#/decisions', '#/policies', '#/promotion', '#/relay', '#/settings', '#/diagnostics']);
 });
 
 test('j, k and x move in a list where there is one, and j after g does not', () => {

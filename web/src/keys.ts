@@ -10,6 +10,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: 'g d', what: 'Decisions' },
   { keys: 'g p', what: 'Policies' },
   { keys: 'g m', what: 'Promotion' },
+  { keys: 'g l', what: 'Learning' },
   { keys: 'g s', what: 'Settings' },
   { keys: 'g i', what: 'Diagnostics' },
   { keys: 'Ctrl K', what: 'Command palette: pages, commands, numbers (Cmd on a Mac)' },
@@ -65,7 +66,7 @@ export function keyHandler(actions: Actions, now: () => number): (event: Keyboar
   };
 }
 
-const PLACES: Record<string, string> = { o: '#/', q: '#/queue', c: '#/campaigns', j: '#/jobs', d: '#/decisions', p: '#/policies', m: '#/promotion', s: '#/settings', i: '#/diagnostics' };
+const PLACES: Record<string, string> = { o: '#/', q: '#/queue', c: '#/campaigns', j: '#/jobs', d: '#/decisions', p: '#/policies', m: '#/promotion', l: '#/relay', s: '#/settings', i: '#/diagnostics' };
 
 const LIST: Record<string, ListMove> = { j: 'next', k: 'previous', x: 'choose' };
 

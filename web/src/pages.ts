@@ -10,6 +10,7 @@ export const PLACES: readonly Place[] = [
   { page: 'campaigns', text: 'Campaigns', href: '#/campaigns', what: 'Many sources of one definition', also: ['campaign'] },
   { page: 'jobs', text: 'Jobs', href: '#/jobs', what: 'Runs, newest first', also: ['job'] },
   { page: 'promotion', text: 'Promotion', href: '#/promotion', what: 'What is live, what may replace it, and the proof', also: [] },
+  { page: 'relay', text: 'Learning', href: '#/relay', what: 'From queue to standard requests, the learning memory, sinks', also: [] },
   { page: 'decisions', text: 'Decisions', href: '#/decisions', what: 'What policies decided, and why', also: ['decision'] },
   { page: 'policies', text: 'Policies', href: '#/policies', what: 'What decides, and how it is swapped', also: ['policy', 'version', 'diff', 'editor'] },
   { page: 'settings', text: 'Settings', href: '#/settings', what: 'Live settings, their history and presets', also: [] },

@@ -25,6 +25,8 @@ const routes: [string, Route][] = [
   ['#/promotion?at=2026-01-02T03%3A04', { page: 'promotion', at: '2026-01-02T03:04' }],
   ['#/settings', { page: 'settings', search: '' }],
   ['#/settings?q=guard', { page: 'settings', search: 'guard' }],
+  ['#/relay', { page: 'relay', search: '' }],
+  ['#/relay?q=sea+whale', { page: 'relay', search: 'sea whale' }],
   ['#/diagnostics', { page: 'diagnostics', since: '' }],
   ['#/diagnostics?since=812', { page: 'diagnostics', since: '812' }],
 ];

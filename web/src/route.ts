@@ -16,6 +16,8 @@ export type Route =
   | { page: 'version'; digest: string }
   | { page: 'diff'; a: string; b: string }
   | { page: 'promotion'; at: string }
+  /** `search` is what the learning memory is asked for. */
+  | { page: 'relay'; search: string }
   | { page: 'settings'; search: string }
   /** `since` is the journal position that improvement is told from; empty for where this visit began. */
   | { page: 'diagnostics'; since: string }
@@ -37,6 +39,7 @@ export function parseRoute(hash: string): Route {
   if (parts.length === 1 && first === 'jobs') return { page: 'jobs', status: params.get('status') ?? '', search: params.get('q') ?? '' };
   if (parts.length === 1 && first === 'decisions') return { page: 'decisions', kind: params.get('kind') ?? '' };
   if (parts.length === 1 && first === 'promotion') return { page: 'promotion', at: params.get('at') ?? '' };
+  if (parts.length === 1 && first === 'relay') return { page: 'relay', search: params.get('q') ?? '' };
   if (parts.length === 1 && first === 'settings') return { page: 'settings', search: params.get('q') ?? '' };
   if (parts.length === 1 && first === 'diagnostics') return { page: 'diagnostics', since: /^[0-9]{1,15}$/.test(params.get('since') ?? '') ? params.get('since')! : '' };
   if (first === 'policies') return parsePolicies(parts.slice(1), params) ?? { page: 'missing', path };
@@ -106,6 +109,8 @@ export function href(route: Route): string {
       return '#/policies/diff' + query({ a: route.a, b: route.b });
     case 'promotion':
       return '#/promotion' + query({ at: route.at });
+    case 'relay':
+      return '#/relay' + query({ q: route.search });
     case 'settings':
       return '#/settings' + query({ q: route.search });
     case 'diagnostics':

@@ -22,6 +22,8 @@ export type Question = {
   suggestion: string;
   /** Further things to choose, beside the reason. */
   choices?: Choice[];
+  /** There is nothing that a reason would be kept with. */
+  reasonless?: boolean;
   /** The request that follows from the answer, to be shown beside the button. */
   call?: (answer: Answer) => Call;
   /** Further things to write, beside the reason. */

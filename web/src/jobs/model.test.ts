@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { jobFactory } from '../testing/factories';
-import { joined, matching, outcome, ranFor, statusCounts, underWay } from './model';
+import { gapWords, joined, matching, outcome, ranFor, statusCounts, underWay } from './model';
 
 const jobs = [jobFactory.running(4), jobFactory.failed(3, { host: 'recipes', error: 'Out of memory' }), jobFactory.completed(2), jobFactory.completed(1, { name: 'Bread' })];
 
@@ -38,4 +38,12 @@ test('what came of a run', () => {
   expect(outcome(jobFactory.completed(1))).toEqual({ good: true, word: 'made m-2', text: '' });
   expect(outcome(jobFactory.failed(1))).toEqual({ good: false, word: 'infra', text: 'worker lost' });
   expect(outcome(jobFactory.failed(1, { status_slug: 'cancelled', failure_class: null, error: 'not needed' }))).toEqual({ good: false, word: 'cancelled', text: 'not needed' });
+});
+
+test('a gap in what a run was given is told by the name of its slot', () => {
+  const slots = [{ slot: 'similar', label: 'Successes about the like', budget_chars: 10, used_chars: 0, items: [] }];
+  expect(gapWords('slot_underfilled:similar', slots)).toBe('Successes about the like: less than half of the room was filled');
+  expect(gapWords('slot_underfilled:other', slots)).toBe('other: less than half of the room was filled');
+  expect(gapWords('memory_unavailable', slots)).toContain('did not answer');
+  expect(gapWords('something_new', slots)).toBe('something_new');
 });

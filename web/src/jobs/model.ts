@@ -1,6 +1,6 @@
 /** The list of jobs: live rows over older ones, filtered and counted. */
 
-import type { JobRow } from '../wire';
+import type { JobMemory, JobRow } from '../wire';
 
 /** Live rows are the newer word on a job. Latest first. */
 export function joined(live: readonly JobRow[], older: readonly JobRow[]): JobRow[] {
@@ -44,4 +44,12 @@ export function ranFor(job: JobRow, now: number): number | null {
 
 export function underWay(job: JobRow): boolean {
   return job.status_slug === 'queued' || job.status_slug === 'warming' || job.status_slug === 'running';
+}
+
+/** Why a run was given less than there was room for. */
+export function gapWords(gap: string, slots: JobMemory['slots']): string {
+  if (gap === 'memory_unavailable') return 'The learning memory did not answer when the run began';
+  const [, slug] = /^slot_underfilled:(.+)$/.exec(gap) ?? [];
+  const label = slots.find(({ slot }) => slot === slug)?.label;
+  return slug === undefined ? gap : `${label ?? slug}: less than half of the room was filled`;
 }
