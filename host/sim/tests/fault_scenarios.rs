@@ -6,7 +6,7 @@ mod support;
 use pointsman_policy::Library;
 use pointsman_sim::faults::{Policies, Sabotage, Seen, play};
 
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 1_000;
 /// Of which with the real engines: they take longer.
 const REAL: u64 = 20;
 
