@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// Asks until the answer is as wanted.
+/// Asks until the answer is as wanted. The memory and the sinks work beside the journal, and no stream tells when they are done.
 async fn until(fixture: &Fixture, path: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
     let started = Instant::now();
     loop {
